@@ -1,0 +1,80 @@
+# The course's commands. `make` alone lists them.
+#
+#   PYTHON=/path/to/python   build .venv with this interpreter (3.11, 3.12 or 3.13)
+#   JOBS=2                   processes that the fast tests share
+#   ARGS=...                 passed on: make lab ARGS=--no-browser, make build ARGS=ch06_decoder, make test ARGS=-x
+#
+# GPU owners: on Linux the torch that `make install` brings has CUDA in it, and its own triton. If your driver is too old
+# for it, or on Windows, install afterwards into .venv the build that the selector on PyTorch's site names.
+
+PYTHON ?=
+ARGS ?=
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MADE_WITH := $(shell cat $(VENV)/.python 2>/dev/null)
+PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Tools that start others by name (nbgrader starts alembic) must find those of .venv first.
+RUN = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python
+PYTEST = $(RUN) -m pytest
+FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
+SLOW = -m "slow or browser"
+
+.DEFAULT_GOAL := help
+.PHONY: help install lab test test-fast build check grade-demo screenshots js lock chromium another-python
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Install everything into .venv (again only when the lock or pyproject.toml changed)
+
+$(STAMP): requirements.lock pyproject.toml $(if $(filter-out $(MADE_WITH),$(PYTHON)),another-python)
+	@if [ "$(or $(PYTHON),$(MADE_WITH))" != "$(MADE_WITH)" ] || ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+		python=$$(tools/find_python.sh $(PYTHON)) && \
+		echo "Making $(VENV) with $$python. Installing takes a few minutes." && \
+		"$$python" -m venv --clear $(VENV) && echo "$$python" >$(VENV)/.python; \
+	fi
+	@tools/find_python.sh $(BIN)/python >/dev/null
+	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+another-python: # asked for by PYTHON=, and not the one that .venv was made with
+
+lab: $(STAMP) ## Open the course in JupyterLab (ARGS=--no-browser: only print the address)
+	@[ -d release ] || $(RUN) -m autograder build --if-missing
+	@$(RUN) -m course lab $(ARGS)
+
+test: $(STAMP) chromium ## Run all tests, the fast ones first
+	$(PYTEST) $(FAST) $(ARGS)
+	$(PYTEST) $(SLOW) $(ARGS)
+
+test-fast: $(STAMP) ## Run the tests that need neither a browser nor much time
+	$(PYTEST) $(FAST) $(ARGS)
+
+build: $(STAMP) ## Make release/, solutions/ and the checks' data from source/ (ARGS=LESSON ...)
+	$(RUN) -m autograder build $(ARGS)
+
+check: $(STAMP) ## Is everything that is generated up to date, and the code clean?
+	$(RUN) -m autograder build --check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+grade-demo: $(STAMP) ## Grade a class of six made-up submissions and show marks and feedback
+	$(RUN) -m autograder grade-demo $(ARGS)
+
+screenshots: $(STAMP) chromium ## Run the browser tests and leave their pictures in ci-artifacts/
+	$(PYTEST) -m browser $(ARGS)
+
+js: ## Rebuild the widgets' JavaScript bundle (needs node and npm; students do not)
+	cd course/widgets/js && npm ci && npm run build
+
+lock: ## Write requirements.lock anew (needs Python 3.11, 3.12 and 3.13; ARGS names their commands)
+	$(if $(PYTHON),$(PYTHON),python3.11) tools/lock.py $(ARGS)
+
+chromium:
+	@for name in $${CHROMIUM:-chromium chromium-browser google-chrome}; do \
+		command -v "$$name" >/dev/null && exit 0; \
+	done; \
+	echo "The browser tests need Chromium: apt-get install chromium (or CHROMIUM=/path/to/it make test)." >&2; exit 1

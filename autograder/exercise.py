@@ -1,0 +1,195 @@
+"""One definition per exercise, from which golden data, checks, hidden grading, the docs and the audit are made.
+
+    @exercise(parts={"values": 2, "bad input": 1}, minutes=8, source="Vaswani et al. 2017, section 3.2.3")
+    class causal_mask:
+        "Lower-triangular boolean mask."
+        tolerance = exact
+        def cases(rng): ...            # yields case(...); edge sizes first, then random
+        def reference(n): ...          # plain, float64, independent of the lesson's solution
+        class misconceptions:          # wrong versions that students really write; the docstring is the hint
+            def upper_triangle(n): ...
+
+The class's name is the name that the student defines; the id is the lesson's chapter, a dot and that name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograder import exercises
+from course.checks.compare import Tolerance, exact
+from course.checks.runner import Outcome, run_script
+from course.checks.script import Script, call
+from course.checks.sheet import Case, Option, Sheet, UnknownExercise, answer_digest
+
+Draft = tuple[str, str | None, Script | None, tuple[Any, ...], dict[str, Any]]
+
+
+class DefinitionError(ValueError):
+    """An exercise's definition does not hold together; the message says where."""
+
+
+def case(*args: Any, label: str = "", part: str | None = None, script: Script | None = None, **kwargs: Any) -> Draft:
+    """One case: the arguments of a call, or a whole script. `part` defaults to the exercise's first part."""
+    return label, part, script, args, kwargs
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A finished definition. Its `sheet` is drawn from a random generator: fixed for visible, fresh for hidden cases."""
+
+    id: str
+    name: str
+    summary: str
+    source: str
+    minutes: int
+    parts: dict[str, float]
+    tolerance: Tolerance
+    cases: Callable[[np.random.Generator], Iterator[Draft]]
+    reference: Any
+    misconceptions: dict[str, Any]
+    forbids: dict[str, str] = field(default_factory=dict)
+    uses: list[str] = field(default_factory=list)
+
+    @property
+    def points(self) -> float:
+        """Points of all parts."""
+        return float(sum(self.parts.values()))
+
+    @property
+    def hints(self) -> dict[str, str]:
+        """Misconception -> its hint."""
+        return {name: _sentence(wrong) for name, wrong in self.misconceptions.items()}
+
+    def sheet(self, rng: np.random.Generator) -> Sheet:
+        """Draw the cases and run the reference and every misconception on them."""
+        finished = [self._finish(draft) for draft in self.cases(rng)]
+        return Sheet(
+            self.id, self.name, self.summary, self.points, self.parts, self.tolerance, self.hints, self.forbids,
+            self.uses, self.minutes, finished,
+        )  # fmt: skip
+
+    def visible_sheet(self) -> Sheet:
+        """The sheet of the golden data: always the same cases."""
+        return self.sheet(np.random.default_rng(_seed_of(self.id)))
+
+    def _finish(self, draft: Draft) -> Case:
+        label, part, script, args, kwargs = draft
+        part = part or next(iter(self.parts))
+        if part not in self.parts:
+            raise DefinitionError(f"{self.id}: a case is of part {part!r}, which `parts` does not list")
+        script = script or [call(self.name, *args, **kwargs)]
+        expected = self._outcomes(script, self.reference)
+        wrong = {name: self._outcomes(script, m) for name, m in self.misconceptions.items()}
+        return Case(label, part, script, expected, wrong)
+
+    def _outcomes(self, script: Script, target: Any) -> list[Outcome]:
+        with np.errstate(all="ignore"):  # a misconception may well divide by zero
+            outcomes = run_script(script, {self.name: target})
+        return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check question: options with an explanation each, one or several of them right."""
+
+    id: str
+    name: str
+    summary: str
+    points: float
+    options: list[Option]
+    answer: list[str]
+
+    def visible_sheet(self) -> Sheet:
+        """The sheet: the same for everybody."""
+        return Sheet(
+            self.id, self.name, self.summary, self.points, {"answer": self.points}, options=self.options,
+            multiple=len(self.answer) > 1, answer_digest=answer_digest(self.id, self.answer), minutes=1,
+        )  # fmt: skip
+
+    def sheet(self, rng: np.random.Generator) -> Sheet:
+        """As `visible_sheet`: a question has nothing to draw."""
+        return self.visible_sheet()
+
+
+def exercise(
+    *, points: float | None = None, parts: dict[str, float] | None = None, minutes: int, source: str,
+    forbids: dict[str, str] | None = None, uses: tuple[str, ...] = (),
+) -> Callable[[type], Definition]:  # fmt: skip
+    """Make a Definition of a class; see the module's docstring. `uses` names exercises whose functions it may call."""
+
+    def define(body: type) -> Definition:
+        members = vars(body)
+        for needed in ("cases", "reference", "misconceptions"):
+            if needed not in members:
+                raise DefinitionError(f"{body.__name__}: `{needed}` is missing")
+        return Definition(
+            id=_id(body), name=body.__name__, summary=_sentence(body), source=source, minutes=minutes,
+            parts=parts or {"values": float(points or 0)}, tolerance=members.get("tolerance", exact),
+            cases=members["cases"], reference=members["reference"],
+            misconceptions=_public(members["misconceptions"]), forbids=forbids or {}, uses=list(uses),
+        )  # fmt: skip
+
+    return define
+
+
+def question(*, points: float = 1, answer: str | list[str]) -> Callable[[type], Question]:
+    """Make a Question of a class: its docstring is the question, each attribute `a`, `b`, ... is (text, explanation)."""
+
+    def define(body: type) -> Question:
+        options = [Option(key, *pair) for key, pair in _public(body).items()]
+        right = [answer] if isinstance(answer, str) else sorted(answer)
+        if not set(right) <= {o.key for o in options}:
+            raise DefinitionError(f"{body.__name__}: the answer {answer!r} is not among the options")
+        return Question(_id(body), body.__name__, _sentence(body), float(points), options, right)
+
+    return define
+
+
+def definitions(lesson: str) -> dict[str, Definition | Question]:
+    """Id -> definition for one lesson, in the order of its file. Raises UnknownExercise for an unknown lesson."""
+    if lesson not in lessons():
+        raise UnknownExercise(f"There is no lesson {lesson!r}. Lessons: {', '.join(lessons())}.")
+    module = importlib.import_module(f"autograder.exercises.{lesson}")
+    found = [x for x in vars(module).values() if isinstance(x, Definition | Question)]
+    return {d.id: d for d in found}
+
+
+def find(exercise_id: str) -> Definition | Question:
+    """The definition of an id such as `ch06.causal_mask`. Raises UnknownExercise, naming those that exist."""
+    for lesson in lessons():
+        if lesson.partition("_")[0] == exercise_id.partition(".")[0]:
+            known = definitions(lesson)
+            if exercise_id in known:
+                return known[exercise_id]
+            raise UnknownExercise(f"There is no exercise {exercise_id!r}. {lesson} has: {', '.join(known)}.")
+    raise UnknownExercise(f"There is no lesson for {exercise_id!r}. Lessons: {', '.join(lessons())}.")
+
+
+def lessons() -> list[str]:
+    """The lessons that have exercises, in the course's order."""
+    return sorted(m.name for m in pkgutil.iter_modules(exercises.__path__))
+
+
+def _id(body: type) -> str:
+    return f"{body.__module__.rpartition('.')[2].partition('_')[0]}.{body.__name__}"
+
+
+def _seed_of(exercise_id: str) -> int:
+    return int.from_bytes(hashlib.sha256(exercise_id.encode()).digest()[:8], "big")
+
+
+def _public(body: type) -> dict[str, Any]:
+    return {name: value for name, value in vars(body).items() if not name.startswith("_")}
+
+
+def _sentence(thing: Any) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split())

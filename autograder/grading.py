@@ -1,0 +1,101 @@
+"""TRUSTED side: grade one exercise of one submission. Student code never runs here.
+
+The hidden cases are drawn only now, when the student's code is already loaded, from the submission's own seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autograder.exercise import Definition, Question, find
+from autograder.student import Student
+from course.checks.judge import Run, StudentCodeDied, Verdict, judge
+from course.checks.runner import Outcome, plain, revive
+from course.checks.script import Script
+
+MAX_STAND_IN_CALLS = 100
+
+
+def grade(
+    definition: Definition | Question, student: Student, seed: int, cells: list[str], not_passed: set[str]
+) -> Verdict:
+    """Return the verdict on fresh cases.
+
+    `cells` are the texts of the notebook's code cells, searched for what the exercise forbids. `not_passed` names the exercises that this
+    submission failed: if this one builds on some of them and fails too, it is judged once more with working versions
+    of those in their place, so that a mistake is paid for once.
+    """
+    sheet = definition.sheet(generator(seed, definition.id))
+    own = judge(sheet, _runner(student, []), cells)
+    broken = [i for i in getattr(definition, "uses", []) if i in not_passed]
+    if own.passed or not broken or own.status in ("missing", "unsolved"):
+        return own
+    helped = judge(sheet, _runner(student, [find(i) for i in broken]), cells)
+    if helped.earned <= own.earned:
+        return own
+    names = ", ".join(i.partition(".")[2] for i in broken)
+    return replace(helped, notes=[*helped.notes, f"Judged with a working {names}: the mistake there is counted there."])
+
+
+def generator(seed: int, exercise_id: str) -> np.random.Generator:
+    """The random generator of one exercise of one submission: the same seed draws the same cases again."""
+    digest = hashlib.sha256(exercise_id.encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+
+
+def _runner(student: Student, stand_ins: list[Definition]) -> Run:
+    oracle: dict[str, list[Any]] = {d.name: [] for d in stand_ins}
+    references = {d.name: d.reference for d in stand_ins}
+    death: list[str] = []
+
+    def run(script: Script) -> list[Outcome]:
+        if death:  # one endless loop must not cost its time again for every part
+            raise StudentCodeDied(death[0])
+        try:
+            return _ask(student, script, oracle, references)
+        except StudentCodeDied as error:
+            death.append(str(error))
+            raise
+
+    return run
+
+
+def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], references: dict[str, Any]) -> list[Outcome]:
+    """Run a script over there; whenever it calls a stand-in with new arguments, answer and run it again."""
+    for _ in range(MAX_STAND_IN_CALLS):
+        answer = student.ask({"script": script, "oracle": oracle})
+        wanted = answer.get("wanted")
+        if wanted is None:
+            return _outcomes(answer, len(script))
+        try:
+            name, (args, kwargs) = str(wanted["name"]), wanted["args"]
+            value = plain(references[name](*revive(args), **revive(kwargs)))
+        except Exception as error:
+            return [{"raised": type(error).__name__, "bases": [], "message": f"in a helper: {str(error)[:200]}"}]
+        oracle[name].append([args, kwargs, value])
+    raise StudentCodeDied("Your code calls its helpers too many times.")
+
+
+def _outcomes(answer: dict[str, Any], steps: int) -> list[Outcome]:
+    """The outcomes in an answer, with only the fields that a runner gives. Raises StudentCodeDied for anything else."""
+    outcomes = answer.get("outcomes")
+    if not isinstance(outcomes, list) or not 1 <= len(outcomes) <= steps:
+        raise StudentCodeDied("Your code's answer could not be read.")
+    return [_outcome(o) for o in outcomes]
+
+
+def _outcome(given: Any) -> Outcome:
+    if not isinstance(given, dict):
+        raise StudentCodeDied("Your code's answer could not be read.")
+    if "missing" in given:
+        return {"missing": str(given["missing"])[:100]}
+    if "raised" in given:
+        bases = given.get("bases") if isinstance(given.get("bases"), list) else []
+        texts = {k: str(given.get(k, ""))[:500] for k in ("raised", "message", "where")}
+        return {**texts, "bases": [str(b)[:100] for b in bases[:30]]}
+    changed = given.get("changed") if isinstance(given.get("changed"), list) else []
+    return {"value": given.get("value"), "changed": [str(c)[:50] for c in changed[:20]]}

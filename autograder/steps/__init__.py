@@ -1,0 +1,1 @@
+"""Our steps in nbgrader's three conversions: release, restoring a submission, grading it."""

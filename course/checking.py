@@ -1,0 +1,107 @@
+"""`check("ch06.causal_mask")`: run the visible checks on the student's object and explain what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import textwrap
+from typing import Any
+
+from course import tracking
+from course.checks import judge, report, runner, sheet
+from course.checks.judge import Verdict
+from course.checks.sheet import Sheet
+
+
+class CheckFailed(Exception):
+    """Raised by `check` under `nbgrader validate` only, which takes an error to be the sign of a failed test."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+def check(exercise_id: str, target: Any = None) -> None:
+    """Check an exercise and show what came of it.
+
+    `target` is the object to check; by default the object of the exercise's own name in the notebook. Never raises
+    for a wrong solution, whatever it does; an unknown id gives a message that lists the known ones.
+    """
+    namespace = _caller_namespace()
+    try:
+        subject = sheet.load_sheet(exercise_id)
+    except sheet.UnknownExercise as error:
+        return _say(str(error))
+    if target is not None:
+        namespace = {**namespace, subject.name: target}
+    if subject.is_question:
+        return _show_question(subject, namespace)
+    _show(verdict(subject, namespace))
+
+
+def verdict(subject: Sheet, namespace: dict[str, Any]) -> Verdict:
+    """The visible check's verdict on the object in `namespace`, without showing anything."""
+    cells = [*namespace.get("In", []), source_of(namespace.get(subject.name))]  # In: what ran in this notebook so far
+    return judge.judge(subject, lambda script: runner.run_script(script, namespace), cells)
+
+
+def passes(exercise_id: str, target: Any) -> bool:
+    """Whether an object passes the visible checks of an exercise; silent, for widgets."""
+    subject = sheet.load_sheet(exercise_id)
+    return verdict(subject, {**_caller_namespace(), subject.name: target}).passed
+
+
+def source_of(target: Any) -> str:
+    """The text of a function or class, dedented; empty if there is none to be had."""
+    try:
+        return textwrap.dedent(inspect.getsource(target))
+    except (OSError, TypeError):
+        return ""
+
+
+def notebook_namespace() -> dict[str, Any] | None:
+    """The variables of the running notebook, or None outside of one."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return shell.user_ns if shell else None
+
+
+def _caller_namespace() -> dict[str, Any]:
+    if (names := notebook_namespace()) is not None:
+        return names
+    frame = inspect.currentframe()
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "course":
+        frame = frame.f_back
+    return frame.f_globals if frame else {}
+
+
+def _show(found: Verdict) -> None:
+    if os.environ.get("NBGRADER_EXECUTION") == "validate":
+        if not found.passed:
+            raise CheckFailed(repr(report.Report(found)))
+        return
+    tracking.record(found)
+    display(report.Report(found))
+
+
+def _show_question(subject: Sheet, namespace: dict[str, Any]) -> None:
+    found = verdict(subject, namespace)
+    if notebook_namespace() is None or os.environ.get("NBGRADER_EXECUTION"):
+        return _show(found)
+    from course import quiz  # widgets are only imported where there is someone to click
+
+    tracking.record(found)
+    quiz.show(subject, namespace, found)
+
+
+def display(shown: Any) -> None:
+    """Show an object richly in a notebook, as text elsewhere."""
+    if notebook_namespace() is None:
+        print(repr(shown))
+    else:
+        from IPython.display import display as show
+
+        show(shown)
+
+
+def _say(message: str) -> None:
+    print(message)

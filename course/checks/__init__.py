@@ -1,0 +1,1 @@
+"""The visible half of the checks: scripts, the runner, comparison, judging, and the golden data of every lesson."""

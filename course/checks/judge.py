@@ -1,0 +1,227 @@
+"""Judge a student's object by its check sheet: the same code for the visible check and for hidden grading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from course.checks.compare import Difference, Tolerance, difference, exact
+from course.checks.forbidden import first_forbidden
+from course.checks.runner import Outcome
+from course.checks.script import Script, Step
+from course.checks.sheet import Case, Sheet, answer_digest
+
+Run = Callable[[Script], list[Outcome]]
+
+
+class StudentCodeDied(Exception):
+    """The student's code was stopped (time, memory, a crash); the message is for the student."""
+
+
+@dataclass(frozen=True)
+class PartVerdict:
+    """One part of an exercise: all of its cases agree, or the first difference."""
+
+    name: str
+    points: float
+    difference: Difference | None = None
+    case: str = ""
+    held_back: bool = False  # its cases agree, but the first part does not
+
+    @property
+    def earned(self) -> float:
+        """Points for this part."""
+        return 0.0 if self.difference or self.held_back else self.points
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `hint` is the matching misconception's, or empty."""
+
+    id: str
+    name: str
+    points: float
+    parts: list[PartVerdict] = field(default_factory=list)
+    hint: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def earned(self) -> float:
+        """Points earned, never more than `points`."""
+        return sum(p.earned for p in self.parts)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is missing."""
+        return bool(self.parts) and all(p.difference is None for p in self.parts)
+
+    @property
+    def first(self) -> PartVerdict | None:
+        """The first part that failed."""
+        return next((p for p in self.parts if p.difference), None)
+
+    @property
+    def status(self) -> str:
+        """`passed`, `partial`, `failed`, `missing` or `unsolved`."""
+        if self.passed:
+            return "passed"
+        kind = self.first.difference.kind if self.first else "missing"
+        return kind if kind in ("missing", "unsolved") else "partial" if self.earned else "failed"
+
+
+def judge(sheet: Sheet, run: Run, cells: list[str] | None = None) -> Verdict:
+    """Run every case of the sheet through `run` and return the verdict.
+
+    `cells` are the texts of the student's code cells; they are searched for what the sheet forbids.
+    """
+    if sheet.is_question:
+        return _judge_question(sheet, run)
+    if found := _forbidden(sheet, cells or []):
+        return _all_parts(sheet, found)
+    parts, hint, notes = [], "", []
+    for name, points in sheet.parts.items():
+        cases = [c for c in sheet.cases if c.part == name]
+        try:
+            results = [run(c.script) for c in cases]
+        except StudentCodeDied as death:
+            parts.append(PartVerdict(name, points, Difference("raised", str(death))))
+            continue
+        part = _judge_part(sheet, name, points, cases, results)
+        if part.difference and part.difference.kind in ("missing", "unsolved"):
+            return _all_parts(sheet, part.difference)
+        hint = hint or (_matching_hint(sheet, cases, results) if part.difference else "")
+        parts.append(part)
+    return Verdict(sheet.id, sheet.name, sheet.points, _hold_back(parts), hint, notes)
+
+
+def _all_parts(sheet: Sheet, found: Difference) -> Verdict:
+    parts = [PartVerdict(name, points, found) for name, points in sheet.parts.items()]
+    return Verdict(sheet.id, sheet.name, sheet.points, parts)
+
+
+def _hold_back(parts: list[PartVerdict]) -> list[PartVerdict]:
+    """The first part is the heart of an exercise: without it the others earn nothing (`raise ValueError` solves none)."""
+    if not parts or parts[0].difference is None:
+        return parts
+    return [parts[0], *(PartVerdict(p.name, p.points, p.difference, p.case, not p.difference) for p in parts[1:])]
+
+
+def _judge_part(sheet: Sheet, name: str, points: float, cases: list[Case], results: list[list[Outcome]]) -> PartVerdict:
+    for case, got in zip(cases, results, strict=True):
+        if found := case_difference(case.script, case.expected, got, sheet.tolerance or exact):
+            return PartVerdict(name, points, found, describe(case))
+    return PartVerdict(name, points)
+
+
+def case_difference(
+    script: Script, expected: list[Outcome], got: list[Outcome], tolerance: Tolerance
+) -> Difference | None:
+    """The first difference between two runs of a script, or None."""
+    for i, step in enumerate(script[: len(expected)]):
+        if i >= len(got):
+            return Difference("missing", "The run ended early.")
+        what = "The result" if len(script) == 1 else f"`{_step_text(step)}`: the result"
+        if found := _outcome_difference(expected[i], got[i], tolerance, what):
+            return found
+    return None
+
+
+def _outcome_difference(expected: Outcome, got: Outcome, tolerance: Tolerance, what: str) -> Difference | None:
+    if "missing" in got:
+        return Difference("missing", f"`{got['missing']}` is not defined. Run the cell that defines it first.")
+    if "raised" in expected:
+        return _error_difference(expected["raised"], got)
+    if "raised" in got:
+        if got["raised"] == "NotImplementedError":
+            return Difference("unsolved", "Not implemented yet.")
+        place = f" ({got['where']})" if got.get("where") else ""
+        return Difference("raised", f"Your code raised {got['raised']}: {got['message']}{place}")
+    if found := difference(expected["value"], got["value"], tolerance, what):
+        return found
+    if got["changed"]:
+        names = ", ".join(f"argument {n}" for n in got["changed"])
+        return Difference("changed", f"Your code changes {names} in place. Work on a copy: the caller still needs it.")
+    return None
+
+
+def _error_difference(expected: str, got: Outcome) -> Difference | None:
+    if "raised" not in got:
+        return Difference("values", f"This input should raise {expected}, but your code returned a result.")
+    if got["raised"] == "NotImplementedError" and expected != "NotImplementedError":
+        return Difference("unsolved", "Not implemented yet.")
+    if expected in got["bases"]:
+        return None
+    return Difference("raised", f"This input should raise {expected}, but {got['raised']} came: {got['message']}")
+
+
+def _matching_hint(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> str:
+    """The hint of the first misconception that gives what the student's code gives in every case of the part."""
+    tolerance = sheet.tolerance or exact
+    for name, hint in sheet.hints.items():
+        told = [(c, r) for c, r in zip(cases, results, strict=True) if name in c.misconceptions]
+        if told and all(_agrees(c, c.misconceptions[name], r, tolerance) for c, r in told):
+            return hint
+    return ""
+
+
+def _agrees(case: Case, wrong: list[Outcome], got: list[Outcome], tolerance: Tolerance) -> bool:
+    """Whether a run gives what a misconception gives; errors agree if type and message do."""
+    messages = [o.get("message") for o in wrong] == [o.get("message") for o in got]
+    return messages and not case_difference(case.script, wrong, got, tolerance)
+
+
+def describe(case: Case) -> str:
+    """A case in words: its label and the calls, with shapes in place of numbers."""
+    calls = "; ".join(_step_text(s) for s in case.script)
+    return f"{case.label}: {calls}" if case.label else calls
+
+
+def _step_text(step: Step) -> str:
+    arguments = [_brief(a) for a in step["args"]] + [f"{k}={_brief(v)}" for k, v in step["kwargs"].items()]
+    return f"{step.get('name') or step['op']}({', '.join(arguments)})"
+
+
+def _brief(value: Any) -> str:
+    array = getattr(value, "array", value)
+    if hasattr(array, "shape") and array.shape != ():
+        return f"array of shape {tuple(array.shape)}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _judge_question(sheet: Sheet, run: Run) -> Verdict:
+    try:
+        outcome = run([{"op": "value", "name": sheet.name, "args": [], "kwargs": {}}])[0]
+    except StudentCodeDied as death:
+        return _answered(sheet, Difference("raised", str(death)))
+    keys = [o.key for o in sheet.options]
+    if "missing" in outcome:
+        return _answered(sheet, Difference("missing", f"`{sheet.name}` is not defined. Run the answer cell first."))
+    answer = outcome.get("value")
+    if answer in (None, "", []):
+        return _answered(sheet, Difference("unsolved", "Not answered yet."))
+    chosen = chosen_keys(answer)
+    if not chosen or not set(chosen) <= set(keys):
+        wanted = f'a list such as ["{keys[0]}", "{keys[1]}"]' if sheet.multiple else f'one letter, such as "{keys[0]}"'
+        return _answered(sheet, Difference("type", f"`{sheet.name}` should be {wanted}. Options: {', '.join(keys)}."))
+    right = answer_digest(sheet.id, chosen) == sheet.answer_digest
+    notes = [f"{o.key}: {o.explanation}" for o in sheet.options if o.key in chosen]
+    return _answered(sheet, None if right else Difference("values", "Not the right answer."), notes)
+
+
+def chosen_keys(answer: Any) -> list[str]:
+    """The option letters in an answer: `"b"`, `"B "`, `["a", "c"]` and `("a", "c")` are all fine."""
+    letters = [answer] if isinstance(answer, str) else answer if isinstance(answer, list | tuple) else []
+    return sorted({k.strip().lower() for k in letters if isinstance(k, str)})
+
+
+def _answered(sheet: Sheet, found: Difference | None, notes: list[str] | None = None) -> Verdict:
+    return Verdict(sheet.id, sheet.name, sheet.points, [PartVerdict("answer", sheet.points, found)], "", notes or [])
+
+
+def _forbidden(sheet: Sheet, cells: list[str]) -> Difference | None:
+    name = first_forbidden(cells, sheet.name, sheet.forbids) if sheet.forbids else None
+    return Difference("forbidden", f"`{name}` may not be used here: {sheet.forbids[name]}.") if name else None

@@ -1,0 +1,236 @@
+"""Carry out a script on a namespace: the half of a check that touches student code.
+
+This module runs wherever the student's code runs. It knows no expected value: it returns what came, as plain data,
+and the judging side (`course.checks.judge`) decides.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from course.checks import wire
+from course.checks.script import Script, Step
+
+Outcome = dict[str, Any]
+MAX_MESSAGE = 500
+CELL_FILES = ("<string>", "<stdin>", "<ipython-input")  # where Python says that code typed into a cell comes from
+
+
+def plain(value: Any) -> Any:
+    """A copy of `value` as it would look on the far side of the wire; `Opaque` if it is too large for that."""
+    try:
+        tree, arrays = wire.take_apart(value)
+    except wire.WireError as error:
+        return wire.Opaque(str(error))
+    return wire.put_together(tree, [a.copy() for a in arrays])
+
+
+def revive(value: Any) -> Any:
+    """A fresh live copy of plain data: arrays are copied, `TorchArray` becomes `torch.Tensor`."""
+    if isinstance(value, wire.TorchArray):
+        import torch
+
+        return torch.from_numpy(value.array.copy()).to(getattr(torch, value.dtype))
+    if isinstance(value, list | tuple):
+        return type(value)(revive(v) for v in value)
+    if isinstance(value, dict):
+        return {k: revive(v) for k, v in value.items()}
+    return value.copy() if hasattr(value, "shape") else value
+
+
+def run_script(script: Script, namespace: dict[str, Any]) -> list[Outcome]:
+    """Return one outcome per step, stopping after the first that fails.
+
+    An outcome is `{"value": ..., "changed": [names of arguments changed in place]}`, `{"missing": name}` or
+    `{"raised": type name, "bases": [...], "message": ..., "where": ...}`.
+    """
+    handles: dict[str, Any] = {}
+    outcomes: list[Outcome] = []
+    for step in script:
+        outcomes.append(_run_step(step, namespace, handles))
+        if "value" not in outcomes[-1]:
+            break
+    return outcomes
+
+
+def serve(request: str, namespace: dict[str, Any]) -> str:
+    """Answer one base64 request `{"script": ..., "oracle": ...}`; the reply is base64 too.
+
+    `oracle` holds, for each name in it, known (arguments, value) pairs of a function that replaces the student's own
+    while the script runs. A call that is not among them ends the run with `{"wanted": {"name", "args"}}`.
+    """
+    message = revive(wire.decode(base64.b64decode(request)))
+    wanted: list[dict[str, Any]] = []
+    with _substituted(namespace, message["oracle"], wanted), _silence():
+        try:
+            outcomes = run_script(message["script"], namespace)
+        except _Wanted:
+            outcomes = []
+    try:
+        frame = wire.encode({"wanted": wanted[0]} if wanted else {"outcomes": outcomes})
+    except (wire.WireError, MemoryError) as error:
+        frame = wire.encode({"outcomes": [_raised(error)]})
+    return base64.b64encode(frame).decode()
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8", errors="replace") as sink, contextlib.redirect_stdout(sink):
+        yield
+
+
+class _Wanted(BaseException):
+    """A stand-in was called with arguments it has no answer for. Not an Exception: student code must not eat it."""
+
+
+@contextlib.contextmanager
+def _substituted(
+    namespace: dict[str, Any], oracle: dict[str, list[Any]], wanted: list[dict[str, Any]]
+) -> Iterator[None]:
+    absent = object()
+    before = {name: namespace.get(name, absent) for name in oracle}
+    namespace.update({name: _stand_in(name, known, wanted) for name, known in oracle.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            namespace.pop(name, None) if value is absent else namespace.update({name: value})
+
+
+def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]]) -> Callable[..., Any]:
+    answers = {wire.encode([args, kwargs]): answer for args, kwargs, answer in known}
+
+    def supplied(*args: Any, **kwargs: Any) -> Any:
+        arguments = [list(args), kwargs]
+        key = wire.encode(arguments)
+        if key not in answers:
+            wanted.append({"name": name, "args": plain(arguments)})  # noted, for a bare `except:` would eat the error
+            raise _Wanted(name)
+        return revive(answers[key])
+
+    supplied.__name__ = name
+    return supplied
+
+
+def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Outcome:
+    named = step["op"] in ("call", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
+    if named and step["name"] not in namespace:
+        return {"missing": step["name"]}
+    step = revive(step)
+    before = _fingerprints(step)
+    try:
+        result = plain(OPERATIONS[step["op"]](step, namespace, handles))
+    except (KeyboardInterrupt, _Wanted):
+        raise
+    except BaseException as error:  # SystemExit too: a wrong solution must not end the notebook
+        return _raised(error)
+    after = _fingerprints(step)
+    return {"value": result, "changed": [name for name in before if after[name] != before[name]]}
+
+
+def _fingerprints(step: Step) -> dict[str, bytes]:
+    """Each argument's bytes by its position or name, to see which were changed in place."""
+    arguments = {str(i): a for i, a in enumerate(step["args"])} | step["kwargs"]
+    return {name: _fingerprint(a) for name, a in arguments.items()}
+
+
+def _fingerprint(value: Any) -> bytes:
+    try:
+        return wire.encode(value)
+    except Exception:  # student code may have put anything into an argument
+        return b"no plain data"
+
+
+def _call(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
+    return namespace[step["name"]](*step["args"], **step["kwargs"])
+
+
+def _new(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
+    handles[step["handle"]] = namespace[step["name"]](*step["args"], **step["kwargs"])
+
+
+def _load(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
+    handles[step["handle"]].load_state_dict(step["args"][0])
+
+
+def _method(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
+    it = handles[step["handle"]]
+    function = it if step["name"] == "__call__" else getattr(it, step["name"])
+    result = function(*step["args"], **step["kwargs"])
+    return None if result is it else result  # a method that returns its object is as good as one that returns nothing
+
+
+def _attribute(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
+    return getattr(handles[step["handle"]], step["name"])
+
+
+def _grads(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
+    import torch
+
+    args = [a.requires_grad_() if torch.is_tensor(a) and a.is_floating_point() else a for a in step["args"]]
+    function = namespace[step["name"]] if step["name"] else handles[step["handle"]]
+    parameters = dict(function.named_parameters()) if isinstance(function, torch.nn.Module) else {}
+    for p in parameters.values():  # of this step alone, whatever ran before
+        p.grad = None
+    output = function(*args, **step["kwargs"])
+    _require_output(output, step["weight"])
+    (output * step["weight"]).sum().backward()
+    return {
+        "inputs": [a.grad for a in args if torch.is_tensor(a) and a.requires_grad],
+        "parameters": {name: p.grad for name, p in parameters.items()},
+    }
+
+
+def _require_output(output: Any, weight: Any) -> None:
+    """A weight must not be broadcast against an output of the wrong shape: the gradients would puzzle, not tell."""
+    import torch
+
+    if not torch.is_tensor(output):
+        raise TypeError(f"the output should be a torch.Tensor, but it is of type {wire.name_of(type(output))}")
+    if torch.is_tensor(weight) and weight.ndim and weight.shape != output.shape:
+        raise ValueError(f"the output should have shape {tuple(weight.shape)}, but it has {tuple(output.shape)}")
+
+
+def _value(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
+    return namespace[step["name"]]
+
+
+OPERATIONS: dict[str, Callable[[Step, dict[str, Any], dict[str, Any]], Any]] = {
+    "call": _call,
+    "new": _new,
+    "load": _load,
+    "method": _method,
+    "attribute": _attribute,
+    "grads": _grads,
+    "value": _value,
+}
+
+
+def _raised(error: BaseException) -> Outcome:
+    return {
+        "raised": wire.name_of(type(error)),
+        "bases": [wire.name_of(t) for t in type(error).__mro__],
+        "message": _message(error),
+        "where": _where(error),
+    }
+
+
+def _message(error: BaseException) -> str:
+    try:
+        text = str(error)[:MAX_MESSAGE]
+    except Exception:
+        text = "(an error whose message cannot be read)"
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair could not be printed
+
+
+def _where(error: BaseException) -> str:
+    """`line 7: scores = Q @ K`: the innermost line of the student's own code."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.startswith(CELL_FILES) or "ipykernel_" in frame.filename:
+            return f"line {frame.lineno}: {frame.line or ''}".strip(": ")[:200]
+    return ""

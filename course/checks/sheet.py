@@ -1,0 +1,167 @@
+"""A check sheet: everything that judging one exercise needs, and nothing that solves it.
+
+The instructor's build makes a sheet from the exercise's definition and stores it in `course/checks/<lesson>.safetensors`
+(golden data); the grader makes one afresh for each submission. Both are judged by `course.checks.judge`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from course.checks import wire
+from course.checks.compare import Tolerance
+from course.checks.runner import Outcome
+from course.checks.script import Script
+
+FOLDER = Path(__file__).parent
+
+
+class UnknownExercise(LookupError):
+    """No check sheet of this id; the message lists what there is."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One script with what it should give, and what each misconception would give instead."""
+
+    label: str
+    part: str
+    script: Script
+    expected: list[Outcome]
+    misconceptions: dict[str, list[Outcome]]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a check question, with the explanation shown when it is chosen."""
+
+    key: str
+    text: str
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The check sheet of an exercise (`cases`) or of a check question (`options`, `answer_digest`)."""
+
+    id: str
+    name: str
+    summary: str
+    points: float
+    parts: dict[str, float] = field(default_factory=dict)
+    tolerance: Tolerance | None = None
+    hints: dict[str, str] = field(default_factory=dict)
+    forbids: dict[str, str] = field(default_factory=dict)
+    uses: list[str] = field(default_factory=list)
+    minutes: int = 0
+    cases: list[Case] = field(default_factory=list)
+    options: list[Option] = field(default_factory=list)
+    multiple: bool = False
+    answer_digest: str = ""
+
+    @property
+    def is_question(self) -> bool:
+        """Whether this is a check question."""
+        return bool(self.options)
+
+
+@dataclass(frozen=True)
+class LessonSheets:
+    """All sheets of one lesson. `edition` names this version of them."""
+
+    lesson: str
+    title: str
+    sheets: dict[str, Sheet]
+    edition: str
+
+    @property
+    def points(self) -> float:
+        """Points of the whole lesson."""
+        return sum(s.points for s in self.sheets.values())
+
+
+def answer_digest(exercise_id: str, answer: Any) -> str:
+    """Digest of an answer to a check question: keeps the key from being read in passing, no more than that."""
+    letters = answer if isinstance(answer, str) else ",".join(sorted(map(str, answer)))
+    return hashlib.sha256(f"{exercise_id}|{letters.strip().lower()}".encode()).hexdigest()[:16]
+
+
+def dump(lesson: str, title: str, sheets: list[Sheet]) -> bytes:
+    """The bytes of a golden file: deterministic, readable by safetensors."""
+    tree, arrays = wire.take_apart({"lesson": lesson, "title": title, "sheets": [asdict(s) for s in sheets]})
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=False)
+    # One key only: safetensors does not keep the order of several.
+    return save({f"a{i:05d}": a for i, a in enumerate(arrays)} or {"a00000": _nothing()}, {"course": text})
+
+
+def _nothing():
+    import numpy as np
+
+    return np.zeros(1, np.uint8)
+
+
+def path_of(lesson: str) -> Path:
+    """Where the golden file of a lesson lies."""
+    return FOLDER / f"{lesson}.safetensors"
+
+
+def lessons() -> list[str]:
+    """The lessons that have check sheets, in the course's order."""
+    return sorted(p.stem for p in FOLDER.glob("*.safetensors"))
+
+
+def load_lesson(lesson: str) -> LessonSheets:
+    """Read the golden file of a lesson. Raises UnknownExercise if there is none."""
+    path = path_of(lesson)
+    if not path.exists():
+        raise UnknownExercise(f"There is no lesson {lesson!r}. Lessons: {', '.join(lessons()) or 'none'}.")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, _modified: int) -> LessonSheets:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = file.metadata()["course"]
+            arrays = [file.get_tensor(name) for name in sorted(file.keys())]
+    except (SafetensorError, KeyError, TypeError) as error:
+        message = f"{path.name} is damaged ({error}). Reinstall the course, or run `python -m autograder build`."
+        raise UnknownExercise(message) from None
+    content = wire.put_together(json.loads(text), arrays)
+    sheets = {s["id"]: _sheet(s) for s in content["sheets"]}
+    edition = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
+    return LessonSheets(content["lesson"], content["title"], sheets, edition)
+
+
+def _sheet(data: dict[str, Any]) -> Sheet:
+    data = dict(data)
+    data["cases"] = [Case(**c) for c in data["cases"]]
+    data["options"] = [Option(**o) for o in data["options"]]
+    data["tolerance"] = Tolerance(**data["tolerance"]) if data["tolerance"] else None
+    return Sheet(**data)
+
+
+def lesson_of(exercise_id: str) -> str:
+    """The lesson that an id such as `ch06.causal_mask` belongs to. Raises UnknownExercise."""
+    chapter = str(exercise_id).partition(".")[0]
+    for lesson in lessons():
+        if lesson.partition("_")[0] == chapter:
+            return lesson
+    known = ", ".join(name.partition("_")[0] for name in lessons())
+    raise UnknownExercise(f"There is no exercise {exercise_id!r}: no lesson begins with {chapter!r} (there are {known}).")
+
+
+def load_sheet(exercise_id: str) -> Sheet:
+    """The sheet of one exercise. Raises UnknownExercise, naming the ids that exist."""
+    sheets = load_lesson(lesson_of(exercise_id)).sheets
+    if exercise_id not in sheets:
+        raise UnknownExercise(f"There is no exercise {exercise_id!r}. This lesson has: {', '.join(sheets)}.")
+    return sheets[exercise_id]

@@ -1,0 +1,26 @@
+// Bundle src/ into ../static (or the folder given as argument): one script and one style sheet for all views.
+import { build } from "esbuild";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const outdir = process.argv[2] ? resolve(process.argv[2]) : join(here, "..", "static");
+
+const { metafile } = await build({
+  absWorkingDir: here,
+  entryPoints: [
+    { in: "src/index.js", out: "views" },
+    { in: "src/theme.css", out: "views" },
+  ],
+  outdir,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  minify: true,
+  legalComments: "eof",
+  metafile: true,
+});
+
+for (const [path, { bytes }] of Object.entries(metafile.outputs)) {
+  console.log(`${path}  ${bytes} bytes`);
+}

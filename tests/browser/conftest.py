@@ -1,0 +1,110 @@
+"""Fixtures for tests that drive JupyterLab in Chromium. They never skip: without a browser they fail and say why."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import LabServer, NotebookPage, Theme, place_notebook
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--hide-scrollbars",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-sync",
+    "--force-color-profile=srgb",
+    # WebGL in software, so that 3-D views are tested where there is no GPU
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
+
+OpenNotebook = Callable[..., NotebookPage]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is a browser test."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember on the test whether it failed, for the picture that `open_notebook` then keeps."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+def chromium() -> str:
+    """The browser's path: the one that CHROMIUM names, or the first installed."""
+    named = os.environ.get("CHROMIUM")
+    found = next(filter(None, map(shutil.which, [named] if named else BROWSERS)), None)
+    if found is None:
+        pytest.fail("The browser tests need Chromium: apt-get install chromium (or set CHROMIUM).", pytrace=False)
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, one for all tests."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """A running JupyterLab, one for all tests; `lab.root` is its folder."""
+    server = LabServer(tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("lab"))
+    try:
+        yield server.wait()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def open_notebook(lab: LabServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
+    """Open a notebook (a path, or a list of code cells) in JupyterLab; `run=True` runs all of it first.
+
+    When the test ends, a request that left the machine or a script error on the page fails it, and a failed test
+    leaves a picture.
+    """
+    opened: list[NotebookPage] = []
+    name = re.sub(r"\W+", "-", request.node.name).strip("-")
+
+    def open_one(source: Path | str | list[str], theme: Theme = "light", run: bool = True) -> NotebookPage:
+        file = lab.root / f"{name}-{len(opened)}.ipynb"
+        place_notebook(source, file)
+        page = NotebookPage(lab, browser, theme)
+        opened.append(page)
+        page.open(file.name)
+        return page.run_all() if run else page
+
+    yield open_one
+    for number, page in enumerate(opened):
+        if request.node.stash.get(FAILED, False):
+            page.screenshot(f"failed-{name}-{number}")
+        page.close()
+    for page in opened:
+        page.assert_clean()
