@@ -13,6 +13,8 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JS := course/widgets/js
+NODE_MODULES := $(JS)/node_modules
 MADE_WITH := $(shell cat $(VENV)/.python 2>/dev/null)
 PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Tools that start others by name (nbgrader starts alembic) must find those of .venv first.
@@ -22,7 +24,7 @@ FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
 SLOW = -m "slow or browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab test test-fast build check grade-demo screenshots js lock chromium another-python
+.PHONY: help install lab instructor test test-fast build check grade-demo screenshots bench-latency js lock chromium another-python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +48,11 @@ lab: $(STAMP) ## Open the course in JupyterLab (ARGS=--no-browser: only print th
 	@[ -d release ] || $(RUN) -m autograder build --if-missing
 	@$(RUN) -m course lab $(ARGS)
 
-test: $(STAMP) chromium ## Run all tests, the fast ones first
+instructor: $(STAMP) ## Open JupyterLab in this folder, with formgrader (menu Nbgrader)
+	@mkdir -p -m 777 exchange
+	@$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
+
+test: $(STAMP) chromium $(NODE_MODULES) ## Run all tests, the fast ones first
 	$(PYTEST) $(FAST) $(ARGS)
 	$(PYTEST) $(SLOW) $(ARGS)
 
@@ -64,14 +70,23 @@ check: $(STAMP) ## Is everything that is generated up to date, and the code clea
 grade-demo: $(STAMP) ## Grade a class of six made-up submissions and show marks and feedback
 	$(RUN) -m autograder grade-demo $(ARGS)
 
-screenshots: $(STAMP) chromium ## Run the browser tests and leave their pictures in ci-artifacts/
+bench-latency: $(STAMP) chromium ## Time from a key press to the repainted picture
+	$(BIN)/python tools/measure_latency.py $(ARGS)
+
+screenshots: $(STAMP) chromium $(NODE_MODULES) ## Run the browser tests and leave their pictures in ci-artifacts/
 	$(PYTEST) -m browser $(ARGS)
 
-js: ## Rebuild the widgets' JavaScript bundle (needs node and npm; students do not)
-	cd course/widgets/js && npm ci && npm run build
+js: $(NODE_MODULES) ## Rebuild the widgets' JavaScript bundle (needs node and npm; students do not)
+	cd $(JS) && npm run build
 
 lock: ## Write requirements.lock anew (needs Python 3.11, 3.12 and 3.13; ARGS names their commands)
 	$(if $(PYTHON),$(PYTHON),python3.11) tools/lock.py $(ARGS)
+
+$(NODE_MODULES): $(JS)/package-lock.json
+	@command -v npm >/dev/null || { \
+		echo "The browser tests need npm (esbuild, axe-core): apt-get install nodejs npm." >&2; exit 1; }
+	cd $(JS) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 chromium:
 	@for name in $${CHROMIUM:-chromium chromium-browser google-chrome}; do \

@@ -39,7 +39,9 @@ def build(
 @app.command("grade-demo")
 def grade_demo(
     lessons: Lessons = None,
-    folder: Annotated[Path, typer.Option(help="Where the made-up course lives; emptied first.")] = ROOT / "build" / "demo",
+    folder: Annotated[Path, typer.Option(help="Where the made-up course lives; emptied first.")] = ROOT
+    / "build"
+    / "demo",
 ) -> None:
     """Grade a class of six made-up submissions with nbgrader and show marks, reasons and feedback."""
     from autograder import demo

@@ -19,9 +19,10 @@ import nbformat
 import numpy as np
 
 from autograder import lesson_source, notebooks
-from autograder.exercise import definitions
 from autograder.configuration import course_config
+from autograder.exercise import definitions
 from course.checks import sheet
+from course.handout import edited_by_hand, stamped
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -90,14 +91,14 @@ def source_text(root: Path, lesson: str) -> str:
     """nbgrader's source notebook of a lesson, as text."""
     edition = sheet.load_lesson(lesson).edition
     notebook = notebooks.source_notebook(lesson, lesson_source.read(root, lesson), edition)
-    return notebooks.write(notebooks.stamped(notebook))
+    return notebooks.write(stamped(notebook))
 
 
 def solution_text(root: Path, lesson: str) -> str:
     """The solved notebook of a lesson, as text."""
     edition = sheet.load_lesson(lesson).edition
     notebook = notebooks.solved_notebook(lesson, lesson_source.read(root, lesson), edition)
-    return notebooks.write(notebooks.stamped(notebook))
+    return notebooks.write(stamped(notebook))
 
 
 def release_texts(root: Path, lessons: Iterable[str]) -> dict[str, str]:
@@ -151,17 +152,6 @@ def _write_all(files: dict[Path, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def edited_by_hand(path: Path) -> bool:
-    """Whether a generated notebook holds anything that the build did not put there."""
-    if not path.exists():
-        return False
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        return notebook.metadata["course"]["digest"] != notebooks.content_digest(notebook)
-    except Exception:  # not a notebook of ours any more: certainly somebody's
-        return True
-
-
 def refresh_sources(root: Path) -> list[Path]:
     """Make the source notebooks in build/source that are missing or older than what they come from.
 
@@ -197,4 +187,3 @@ def _set_aside(target: Path, root: Path) -> None:
 
 def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
-

@@ -30,6 +30,8 @@ from tqdm import tqdm
 from autograder import build, lesson_source, notebooks
 from autograder.configuration import course_config
 from autograder.exercise import Definition, Question, definitions
+from course.checks.judge import judge
+from course.checks.runner import run_script
 
 MARKER = ".made-by-grade-demo"
 CHECK_SECONDS, CELL_SECONDS = 3.0, 10  # the slow student should not keep us waiting
@@ -55,11 +57,24 @@ def right(lesson: str, solved: Answers) -> Answers:
 
 
 def partly_right(lesson: str, solved: Answers) -> Answers:
-    """Bad input is not refused, and one check question is answered wrongly."""
-    text = {i: re.sub(r"^    if .*:\n        raise ValueError.*\n", "", s, flags=re.MULTILINE) for i, s in solved.items()}
-    first = next(d for d in definitions(lesson).values() if isinstance(d, Question) and len(d.answer) == 1)
-    wrong = next(o.key for o in first.options if o.key not in first.answer)
-    return {**text, first.id: f'{first.name} = "{wrong}"'}
+    """One function has a misconception that costs a part of its points, and one check question is wrong."""
+    known = definitions(lesson)
+    partial = {d.id: misconception_text(d, name) for d in known.values() for name in _costing_a_part(d)}
+    one = next(iter(partial))
+    asked = next(d for d in known.values() if isinstance(d, Question))
+    return {**solved, one: partial[one], asked.id: f"{asked.name} = {wrong_answer(asked)!r}"}
+
+
+def _costing_a_part(definition: Definition | Question) -> list[str]:
+    """The misconceptions of an exercise that leave it some of its points."""
+    if isinstance(definition, Question) or len(definition.parts) == 1:
+        return []
+    sheet, name = definition.visible_sheet(), definition.name
+    return [
+        key
+        for key, wrong in definition.misconceptions.items()
+        if judge(sheet, lambda script, wrong=wrong: run_script(script, {name: wrong})).earned > 0
+    ]
 
 
 def misconceived(lesson: str, solved: Answers) -> Answers:

@@ -44,7 +44,7 @@ def case(*args: Any, label: str = "", part: str | None = None, script: Script | 
 
 @dataclass(frozen=True)
 class Definition:
-    """A finished definition. Its `sheet` is drawn from a random generator: fixed for visible, fresh for hidden cases."""
+    """A finished definition. Its `sheet` is drawn from a generator: fixed for visible, fresh for hidden cases."""
 
     id: str
     name: str
@@ -142,7 +142,7 @@ def exercise(
 
 
 def question(*, points: float = 1, answer: str | list[str]) -> Callable[[type], Question]:
-    """Make a Question of a class: its docstring is the question, each attribute `a`, `b`, ... is (text, explanation)."""
+    """Make a Question of a class: the docstring asks, each attribute `a`, `b`, ... is (text, explanation)."""
 
     def define(body: type) -> Question:
         options = [Option(key, *pair) for key, pair in _public(body).items()]

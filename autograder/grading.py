@@ -25,9 +25,9 @@ def grade(
 ) -> Verdict:
     """Return the verdict on fresh cases.
 
-    `cells` are the texts of the notebook's code cells, searched for what the exercise forbids. `not_passed` names the exercises that this
-    submission failed: if this one builds on some of them and fails too, it is judged once more with working versions
-    of those in their place, so that a mistake is paid for once.
+    `cells` are the texts of the notebook's code cells, searched for what the exercise forbids. `not_passed` names the
+    exercises that this submission failed: if this one builds on some of them and fails too, it is judged once more
+    with working versions of those in their place, so that a mistake is paid for once.
     """
     sheet = definition.sheet(generator(seed, definition.id))
     own = judge(sheet, _runner(student, []), cells)

@@ -49,18 +49,6 @@ def solved_notebook(lesson: str, cells: list[Cell], edition: str) -> nbformat.No
     return _notebook(lesson, [nbformat.from_dict(m) for m in made], edition)
 
 
-def content_digest(notebook: nbformat.NotebookNode) -> str:
-    """Digest of what a person could have changed: every cell's text, in order, and whether it has outputs."""
-    parts = [[c.cell_type, c.source, bool(c.get("outputs"))] for c in notebook.cells]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def stamped(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook with its own digest in its metadata, by which the build knows its own work again."""
-    notebook.metadata["course"]["digest"] = content_digest(notebook)
-    return notebook
-
-
 def write(notebook: nbformat.NotebookNode) -> str:
     """The text of a notebook file, always the same for the same notebook."""
     nbformat.validate(notebook)

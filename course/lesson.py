@@ -51,7 +51,9 @@ def _edition_message(notebook: str, installed: str) -> str:
 def _require_python() -> None:
     if not OLDEST_PYTHON <= sys.version_info[:2] < FIRST_UNSUPPORTED:
         have = ".".join(map(str, sys.version_info[:2]))
-        raise CourseSetupError(f"Python {have} is not supported: use 3.11, 3.12 or 3.13 (`make lab PYTHON=python3.12`).")
+        raise CourseSetupError(
+            f"Python {have} is not supported: use 3.11, 3.12 or 3.13 (`make lab PYTHON=python3.12`)."
+        )
 
 
 def _require_packages() -> None:

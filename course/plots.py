@@ -18,7 +18,9 @@ def use_style() -> None:
             "figure.dpi": 110,
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
-            "axes.prop_cycle": cycler(color=[QUERY, KEY, VALUE, ATTENTION, GREY], linestyle=["-", "--", "-.", ":", "-"]),
+            "axes.prop_cycle": cycler(
+                color=[QUERY, KEY, VALUE, ATTENTION, GREY], linestyle=["-", "--", "-.", ":", "-"]
+            ),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -43,7 +45,9 @@ def heatmap(axes, matrix, row_labels, column_labels, *, title: str = "", digits:
             if masked is not None and masked[i][j]:
                 axes.add_patch(_hatched(j, i))
             else:
-                axes.text(j, i, f"{weight:.{digits}f}", ha="center", va="center", color="white" if weight > 0.6 else "black")
+                axes.text(
+                    j, i, f"{weight:.{digits}f}", ha="center", va="center", color="white" if weight > 0.6 else "black"
+                )
 
 
 def _hatched(x: int, y: int):

@@ -254,7 +254,9 @@ def _parameters(rng, d, d_k, d_ff):
 class decoder_block:
     """A pre-norm decoder block: causal self-attention, cross-attention, feed-forward, each with norm and residual."""
 
-    tolerance = close(1e-4, 1e-5, why="a float32 solution rounds through three sublayers and two divisions by a deviation")
+    tolerance = close(
+        1e-4, 1e-5, why="a float32 solution rounds through three sublayers and two divisions by a deviation"
+    )
 
     def cases(rng):
         for n, m, d, d_k, d_ff in [(1, 1, 4, 3, 5), (4, 3, 4, 2, 6), (3, 5, 6, 4, 8), (7, 2, 5, 5, 5)]:
@@ -329,7 +331,10 @@ class decoder_block:
 class why_before_softmax:
     """Why is the mask applied to the scores before the softmax, and not to the weights after it?"""
 
-    a = ("It saves time: the softmax skips masked entries.", "The softmax still visits every entry; speed is not the reason.")
+    a = (
+        "It saves time: the softmax skips masked entries.",
+        "The softmax still visits every entry; speed is not the reason.",
+    )
     b = (
         "After the softmax the weights are read-only.",
         "Nothing forbids changing them; the result would just not be what we want.",
@@ -360,7 +365,10 @@ class where_queries_come_from:
         "queries and keys come from the German tokens, values from the English ones.",
         "Weights would have a column for each German token, but there is one value for each English token.",
     )
-    d = ("all three come from the German tokens.", "That is self-attention: it could not read the English sentence at all.")
+    d = (
+        "all three come from the German tokens.",
+        "That is self-attention: it could not read the English sentence at all.",
+    )
 
 
 @question(answer=["b", "c"])

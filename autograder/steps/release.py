@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nbgrader import preprocessors
 
-from autograder.notebooks import stamped
+from course.handout import stamped
 
 
 class ClearSolutions(preprocessors.ClearSolutions):

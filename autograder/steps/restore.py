@@ -8,7 +8,6 @@ the student wrote it. Nothing the student wrote is dropped.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -33,8 +32,8 @@ class SubmissionExporter(NotebookExporter):
             nbformat.read(filename, as_version=4)
         except Exception as error:  # nbformat lets many kinds through, from JSON errors to KeyError
             raise NotANotebook(
-                f"{filename} is not a notebook that can be read ({type(error).__name__}: {str(error)[:200]}). It is left "
-                "as it is and gets no mark. Ask the student to open it in JupyterLab, save and submit again."
+                f"{filename} is not a notebook that can be read ({type(error).__name__}: {str(error)[:200]}). It is "
+                "left as it is and gets no mark. Ask the student to open it in JupyterLab, save and submit again."
             ) from None
         return super().from_filename(filename, resources, **kwargs)
 

@@ -38,33 +38,39 @@ class Difference:
     `public` never tells an expected value, so it may be shown about hidden cases; `detail` adds the numbers.
     """
 
-    kind: str  # missing, raised, type, shape, dtype, nan, values, changed
+    kind: str  # missing, unsolved, raised, type, shape, dtype, nan, values, changed, forbidden
     public: str
     detail: str = ""
 
 
 def difference(expected: Any, got: Any, tolerance: Tolerance, what: str = "The result") -> Difference | None:
     """Return how `got` differs from `expected`, or None if it is as good."""
+    if isinstance(expected, np.ndarray) and expected.shape == ():
+        expected = expected[()]  # a 0-d array and a number are the same answer
     if isinstance(expected, np.ndarray | TorchArray):
         return _array_difference(expected, got, tolerance, what)
-    if isinstance(expected, float | np.floating):
+    if isinstance(expected, bool | int | float | np.generic):
         return _number_difference(expected, got, tolerance, what)
     if isinstance(expected, list | tuple):
         return _sequence_difference(expected, got, tolerance, what)
     if isinstance(expected, dict):
         return _dict_difference(expected, got, tolerance, what)
-    return _scalar_difference(expected, got, what)
+    return _other_difference(expected, got, what)
 
 
 def type_name(value: Any) -> str:
     """The type of plain data in words that a student uses."""
     if isinstance(value, Opaque):
-        return value.type_name
+        return value.type_name if " " in value.type_name else _with_article(value.type_name)
     if isinstance(value, TorchArray):
         return "a torch.Tensor"
     if isinstance(value, np.ndarray):
         return "a NumPy array"
-    return {"NoneType": "None", "int": "an int"}.get(type(value).__name__, f"a {type(value).__name__}")
+    return "None" if value is None else _with_article(type(value).__name__)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _wrong_type(what: str, expected: Any, got: Any) -> Difference:
@@ -75,10 +81,10 @@ def _wrong_type(what: str, expected: Any, got: Any) -> Difference:
 
 
 def _array_difference(expected: Any, got: Any, tolerance: Tolerance, what: str) -> Difference | None:
-    if type(got) is not type(expected) and not (expected_is_0d(expected) and isinstance(got, np.generic)):
+    if type(got) is not type(expected):
         return _wrong_type(what, expected, got)
     want = expected.array if isinstance(expected, TorchArray) else expected
-    have = got.array if isinstance(got, TorchArray) else np.asarray(got)
+    have = got.array if isinstance(got, TorchArray) else got
     if want.shape != have.shape:
         return Difference("shape", f"{what} should have shape {want.shape}, but it has shape {have.shape}.")
     if _family(want.dtype) != _family(have.dtype):
@@ -86,39 +92,42 @@ def _array_difference(expected: Any, got: Any, tolerance: Tolerance, what: str) 
     return _values_difference(want, have, tolerance, what)
 
 
-def expected_is_0d(expected: Any) -> bool:
-    """A 0-d array and a NumPy scalar are the same answer."""
-    return isinstance(expected, np.ndarray) and expected.shape == ()
-
-
 def _family(dtype: np.dtype) -> str:
     return {"b": "booleans", "i": "integers", "u": "integers", "f": "floats", "c": "complex numbers"}[dtype.kind]
 
 
 def _values_difference(want: np.ndarray, have: np.ndarray, tolerance: Tolerance, what: str) -> Difference | None:
-    wide = np.complex128 if want.dtype.kind == "c" else np.float64
-    want, have = want.astype(wide), have.astype(wide)
-    strange = ~np.isfinite(have) & ~((have == want) | (np.isnan(have) & np.isnan(want)))
-    if strange.any():
-        place = _first(strange)
-        text = f"{what} has {_count(strange)} that {_are(strange)} NaN or infinite; the first is {_at(place)}."
-        return Difference("nan", text, f"Expected {_number(want[place])} there, got {_number(have[place])}.")
-    with np.errstate(invalid="ignore"):
-        off = ~((have == want) | (np.abs(have - want) <= tolerance.atol + tolerance.rtol * np.abs(want)))
-    off &= ~(np.isnan(have) & np.isnan(want))
+    strange = ~np.isfinite(have) & ~_same(want, have)
+    off = strange if strange.any() else ~_within(want, have, tolerance)
     if not off.any():
         return None
+    kind = "nan" if strange.any() else "values"
     place = _first(off)
-    text = f"{what} has {_count(off)} with the wrong value; the first is {_at(place)}."
-    return Difference("values", text, f"Expected {_number(want[place])} there, got {_number(have[place])}.")
+    expected, came = _numbers(want[place], have[place])
+    if not place:
+        text = f"{what} {'is NaN or infinite' if kind == 'nan' else 'has the wrong value'}."
+        return Difference(kind, text, f"Expected {expected}, got {came}.")
+    fault = f"that {_are(off)} NaN or infinite" if kind == "nan" else "with the wrong value"
+    text = f"{what} has {_count(off)} {fault}; the first is at {list(place)}."
+    return Difference(kind, text, f"Expected {expected} there, got {came}.")
+
+
+def _same(want: np.ndarray, have: np.ndarray) -> np.ndarray:
+    return (have == want) | (np.isnan(have) & np.isnan(want))
+
+
+def _within(want: np.ndarray, have: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    if want.dtype.kind == "b" or (want.dtype.kind in "iu" and tolerance.atol < 1):
+        return have == want  # a relative tolerance is for floats: 100000 is not 100001
+    wide = np.complex128 if want.dtype.kind == "c" else np.float64
+    want, have = want.astype(wide), have.astype(wide)
+    with np.errstate(all="ignore"):
+        near = np.abs(have - want) <= tolerance.atol + tolerance.rtol * np.abs(want)
+    return _same(want, have) | (near & np.isfinite(want))  # every number is within inf of inf
 
 
 def _first(where: np.ndarray) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(where)[0]) if where.ndim else ()
-
-
-def _at(place: tuple[int, ...]) -> str:
-    return f"at [{', '.join(map(str, place))}]" if place else "the number itself"
 
 
 def _count(where: np.ndarray) -> str:
@@ -129,20 +138,56 @@ def _are(where: np.ndarray) -> str:
     return "is" if where.sum() == 1 else "are"
 
 
-def _number(value: Any) -> str:
+def _numbers(want: Any, have: Any) -> tuple[str, str]:
+    """Both numbers, with as many digits as it takes to tell them apart."""
+    for digits in (6, 9, 17):
+        texts = _number(want, digits), _number(have, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _number(value: Any, digits: int) -> str:
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return str(value)[:200]
     if np.iscomplexobj(value):
-        return f"{value:.6g}"
-    number = float(value)
-    return f"{number:.6g}" if number == number else "NaN"
+        return f"{complex(value):.{digits}g}"
+    return "NaN" if np.isnan(value) else f"{float(value):.{digits}g}"
 
 
 def _number_difference(expected: Any, got: Any, tolerance: Tolerance, what: str) -> Difference | None:
-    if isinstance(got, TorchArray):
-        got = got.array
-    number = isinstance(got, int | float | np.number) or (isinstance(got, np.ndarray) and got.shape == ())
-    if not number or isinstance(got, bool):
+    have = got.array if isinstance(got, TorchArray) else got
+    have = have[()] if isinstance(have, np.ndarray) and have.shape == () else have
+    if not isinstance(have, _accepted_for(expected)) or (isinstance(have, bool) and not _is_bool(expected)):
         return _wrong_type(what, expected, got)
-    return _values_difference(np.asarray(expected), np.asarray(got), tolerance, what)
+    if isinstance(expected, bool | int | np.bool_ | np.integer):
+        if abs(int(expected) - int(have)) <= (0 if _is_bool(expected) else tolerance.atol):
+            return None
+        numbers = _numbers(expected, have)
+        return Difference("values", f"{what} has the wrong value.", f"Expected {numbers[0]}, got {numbers[1]}.")
+    return _values_difference(np.asarray(expected), _wide(have), tolerance, what)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _accepted_for(expected: Any) -> tuple[type, ...]:
+    if _is_bool(expected):
+        return (bool, np.bool_)
+    if isinstance(expected, int | np.integer):
+        return (int, np.integer)
+    if isinstance(expected, float | np.floating):
+        return (int, float, np.integer, np.floating)
+    return (int, float, np.number)
+
+
+def _wide(number: Any) -> np.ndarray:
+    """A number as an array of floats; an integer too large for a float is infinite."""
+    try:
+        return np.asarray(number if np.iscomplexobj(number) else float(number))
+    except OverflowError:
+        return np.asarray(np.inf)
 
 
 def _sequence_difference(expected: Any, got: Any, tolerance: Tolerance, what: str) -> Difference | None:
@@ -170,10 +215,14 @@ def _dict_difference(expected: dict, got: Any, tolerance: Tolerance, what: str) 
     return None
 
 
-def _scalar_difference(expected: Any, got: Any, what: str) -> Difference | None:
-    kinds = {int: (int, np.integer), bool: (bool, np.bool_)}.get(type(expected), (type(expected),))
-    if not isinstance(got, kinds) or (isinstance(got, bool) and type(expected) is int):
+def _other_difference(expected: Any, got: Any, what: str) -> Difference | None:
+    if type(got) is not type(expected):
         return _wrong_type(what, expected, got)
     if got == expected:
         return None
-    return Difference("values", f"{what} has the wrong value.", f"Expected {expected!r}, got {got!r}.")
+    return Difference("values", f"{what} has the wrong value.", f"Expected {_clip(expected)}, got {_clip(got)}.")
+
+
+def _clip(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:197] + "..."

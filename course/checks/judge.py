@@ -101,7 +101,7 @@ def _all_parts(sheet: Sheet, found: Difference) -> Verdict:
 
 
 def _hold_back(parts: list[PartVerdict]) -> list[PartVerdict]:
-    """The first part is the heart of an exercise: without it the others earn nothing (`raise ValueError` solves none)."""
+    """The first part is an exercise's heart: without it the others earn nothing (`raise ValueError` is no answer)."""
     if not parts or parts[0].difference is None:
         return parts
     return [parts[0], *(PartVerdict(p.name, p.points, p.difference, p.case, not p.difference) for p in parts[1:])]

@@ -53,7 +53,9 @@ class Report:
             return [v.first.difference.public] if v.first and v.status == "missing" else []
         many = len(v.parts) > 1
         lines = [line for part in v.parts if part.difference for line in self._part_lines(part, many)]
-        lines += [f"{part.name}: right, and it counts as soon as {v.parts[0].name} is." for part in v.parts if part.held_back]
+        lines += [
+            f"{part.name}: right, and it counts as soon as {v.parts[0].name} is." for part in v.parts if part.held_back
+        ]
         lines += [f"Hint: {v.hint}"] if v.hint else []
         return lines + v.notes
 
@@ -66,14 +68,17 @@ class Report:
         return lines
 
     def __repr__(self) -> str:
-        return "\n".join([f"{MARKS[self.verdict.status]} {self.heading} ({self.score})", *("  " + x for x in self.lines())])
+        return "\n".join(
+            [f"{MARKS[self.verdict.status]} {self.heading} ({self.score})", *("  " + x for x in self.lines())]
+        )
 
     def _repr_html_(self) -> str:
         colour = COLOURS[self.verdict.status]
         body = "".join(f'<div style="margin-top:4px">{code(line)}</div>' for line in self.lines())
         return (
             f'<section role="status" aria-label="{escape(self.heading)}" style="border-left:4px solid {colour};'
-            f'padding:6px 14px;margin:4px 0;max-width:860px;font-family:var(--jp-ui-font-family,sans-serif);line-height:1.5">'
+            f'padding:6px 14px;margin:4px 0;max-width:860px;line-height:1.5;'
+            f'font-family:var(--jp-ui-font-family,sans-serif)">'
             f'<b><span aria-hidden="true" style="color:{colour}">{MARKS[self.verdict.status]}</span> '
             f'{escape(self.heading)}</b> <span style="opacity:.75">&nbsp;{self.score}</span>{body}</section>'
         )

@@ -1,7 +1,8 @@
 """A check sheet: everything that judging one exercise needs, and nothing that solves it.
 
-The instructor's build makes a sheet from the exercise's definition and stores it in `course/checks/<lesson>.safetensors`
-(golden data); the grader makes one afresh for each submission. Both are judged by `course.checks.judge`.
+The instructor's build makes a sheet from the exercise's definition and stores it in
+`course/checks/<lesson>.safetensors` (golden data); the grader makes one afresh for each submission. Both are judged
+by `course.checks.judge`.
 """
 
 from __future__ import annotations
@@ -156,7 +157,9 @@ def lesson_of(exercise_id: str) -> str:
         if lesson.partition("_")[0] == chapter:
             return lesson
     known = ", ".join(name.partition("_")[0] for name in lessons())
-    raise UnknownExercise(f"There is no exercise {exercise_id!r}: no lesson begins with {chapter!r} (there are {known}).")
+    raise UnknownExercise(
+        f"There is no exercise {exercise_id!r}: no lesson begins with {chapter!r} (there are {known})."
+    )
 
 
 def load_sheet(exercise_id: str) -> Sheet:

@@ -67,6 +67,7 @@ attention_plane()
 #
 # Write the three projections. Mind the order: tokens are *rows* of `x`.
 
+
 # %% exercise="ch02.project_qkv"
 def project_qkv(
     x: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray
@@ -118,6 +119,7 @@ def project_qkv(
 # {{ch02.scaled_dot_product_attention}}
 #
 # Return the output *and* the weights: the weights are what you look at when you want to know what a model looks at.
+
 
 # %% exercise="ch02.scaled_dot_product_attention"
 def scaled_dot_product_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +189,8 @@ attention_plane(scaled_dot_product_attention)
 # such scores is nearly one-hot: one key takes it all. That is not only a strong opinion, it is a deaf one, because of
 # the softmax's derivative. With $p = \mathrm{softmax}(s)$,
 #
-# $$J_{ij} = \frac{\partial p_i}{\partial s_j} = p_i\,(\delta_{ij} - p_j) \qquad\text{or}\qquad J = \mathrm{diag}(p) - p\,p^T$$
+# $$J_{ij} = \frac{\partial p_i}{\partial s_j} = p_i\,(\delta_{ij} - p_j)
+# \qquad\text{or}\qquad J = \mathrm{diag}(p) - p\,p^T$$
 #
 # where $\delta_{ij}$ is 1 if $i = j$ and 0 otherwise. If $p$ is one-hot, every entry of $J$ is 0: no gradient flows,
 # and the model cannot learn to look elsewhere.
@@ -195,6 +198,7 @@ attention_plane(scaled_dot_product_attention)
 # {{ch02.softmax_grad_norm}}
 #
 # Measure it: the Frobenius norm $\lVert J \rVert_F = \sqrt{\sum_{ij} J_{ij}^2}$.
+
 
 # %% exercise="ch02.softmax_grad_norm"
 def softmax_grad_norm(scores: np.ndarray) -> float:
@@ -277,9 +281,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# **What you should see** With the scale the entropy hardly depends on $d_k$: it stays near 3 nats, as if about 20 of the
-# 32 keys shared the weight. Without it the entropy falls towards 0: at $d_k = 512$ hardly more than one key is heard.
-# Your own numbers stand in the table above the plot.
+# **What you should see** With the scale the entropy hardly depends on $d_k$: it stays near 3 nats, as if about 20 of
+# the 32 keys shared the weight. Without it the entropy falls towards 0: at $d_k = 512$ hardly more than one key is
+# heard. Your own numbers stand in the table above the plot.
 #
 # **When this holds** Queries and keys were random here. In a trained model they are not independent, and a head may
 # *learn* to be sharp; the scale only makes sure that it does not start out that way.

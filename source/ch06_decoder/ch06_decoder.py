@@ -54,6 +54,7 @@ mask_lab()
 #
 # {{ch06.causal_mask}}
 
+
 # %% exercise="ch06.causal_mask"
 def causal_mask(n: int) -> np.ndarray:
     """Boolean mask that lets token i look at tokens 0..i.
@@ -105,10 +106,9 @@ def causal_mask(n: int) -> np.ndarray:
 #
 # {{ch06.masked_attention}}
 
+
 # %% exercise="ch06.masked_attention"
-def masked_attention(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def masked_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scaled dot-product attention in which a query sees only the keys that the mask allows.
 
     Args:
@@ -184,10 +184,9 @@ mask_lab(masked_attention, causal_mask)
 # You may call your own `masked_attention`: with which mask? If that exercise is not done yet, this one is still graded
 # by itself.
 
+
 # %% exercise="ch06.cross_attention"
-def cross_attention(
-    x: np.ndarray, memory: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray
-) -> np.ndarray:
+def cross_attention(x: np.ndarray, memory: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray) -> np.ndarray:
     """Attention from the tokens x to a memory.
 
     Args:
@@ -255,6 +254,7 @@ cross_attention_map(cross_attention)
 # {{ch06.decoder_block}}
 #
 # Use your own `causal_mask`, `masked_attention` and `cross_attention`.
+
 
 # %% exercise="ch06.decoder_block"
 def decoder_block(x: np.ndarray, memory: np.ndarray, p: dict[str, dict[str, np.ndarray]]) -> np.ndarray:
