@@ -30,8 +30,6 @@ from tqdm import tqdm
 from autograder import build, lesson_source, notebooks
 from autograder.configuration import course_config
 from autograder.exercise import Definition, Question, definitions
-from course.checks.judge import judge
-from course.checks.runner import run_script
 
 MARKER = ".made-by-grade-demo"
 CHECK_SECONDS, CELL_SECONDS = 3.0, 10  # the slow student should not keep us waiting
@@ -69,12 +67,7 @@ def _costing_a_part(definition: Definition | Question) -> list[str]:
     """The misconceptions of an exercise that leave it some of its points."""
     if isinstance(definition, Question) or len(definition.parts) == 1:
         return []
-    sheet, name = definition.visible_sheet(), definition.name
-    return [
-        key
-        for key, wrong in definition.misconceptions.items()
-        if judge(sheet, lambda script, wrong=wrong: run_script(script, {name: wrong})).earned > 0
-    ]
+    return [key for key, wrong in definition.misconceptions.items() if definition.verdict_on(wrong).earned > 0]
 
 
 def misconceived(lesson: str, solved: Answers) -> Answers:

@@ -26,9 +26,11 @@ import numpy as np
 
 from autograder import exercises
 from course.checks.compare import Tolerance, exact
-from course.checks.runner import Outcome, run_script
+from course.checks.judge import Verdict, judge
+from course.checks.runner import Outcome, plain, run_script
 from course.checks.script import Script, call
 from course.checks.sheet import Case, Option, Sheet, UnknownExercise, answer_digest
+from course.checks.wire import Opaque
 
 Draft = tuple[str, str | None, Script | None, tuple[Any, ...], dict[str, Any]]
 
@@ -72,6 +74,8 @@ class Definition:
     def sheet(self, rng: np.random.Generator) -> Sheet:
         """Draw the cases and run the reference and every misconception on them."""
         finished = [self._finish(draft) for draft in self.cases(rng)]
+        if empty := set(self.parts) - {c.part for c in finished}:
+            raise DefinitionError(f"{self.id}: no case for {', '.join(sorted(empty))}")
         return Sheet(
             self.id, self.name, self.summary, self.points, self.parts, self.tolerance, self.hints, self.forbids,
             self.uses, self.minutes, finished,
@@ -81,18 +85,26 @@ class Definition:
         """The sheet of the golden data: always the same cases."""
         return self.sheet(np.random.default_rng(_seed_of(self.id)))
 
+    def verdict_on(self, target: Any, rng: np.random.Generator | None = None) -> Verdict:
+        """Judge an object of ours (a misconception, an alternative): on the visible cases, or on fresh ones."""
+        sheet = self.sheet(rng) if rng else self.visible_sheet()
+        with np.errstate(all="ignore"):  # a misconception may well divide by zero
+            return judge(sheet, lambda script: run_script(script, {self.name: target}))
+
     def _finish(self, draft: Draft) -> Case:
         label, part, script, args, kwargs = draft
         part = part or next(iter(self.parts))
         if part not in self.parts:
             raise DefinitionError(f"{self.id}: a case is of part {part!r}, which `parts` does not list")
-        script = script or [call(self.name, *args, **kwargs)]
+        script = plain(script or [call(self.name, *args, **kwargs)])
         expected = self._outcomes(script, self.reference)
+        if strange := opaque_in([script, expected]):
+            raise DefinitionError(f"{self.id}: {strange.type_name} cannot be sent or compared (case {label!r})")
         wrong = {name: self._outcomes(script, m) for name, m in self.misconceptions.items()}
         return Case(label, part, script, expected, wrong)
 
     def _outcomes(self, script: Script, target: Any) -> list[Outcome]:
-        with np.errstate(all="ignore"):  # a misconception may well divide by zero
+        with np.errstate(all="ignore"):
             outcomes = run_script(script, {self.name: target})
         return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
 
@@ -128,12 +140,14 @@ def exercise(
 
     def define(body: type) -> Definition:
         members = vars(body)
+        if bool(points) == bool(parts):
+            raise DefinitionError(f"{body.__name__}: give either `points` or `parts`")
         for needed in ("cases", "reference", "misconceptions"):
             if needed not in members:
                 raise DefinitionError(f"{body.__name__}: `{needed}` is missing")
         return Definition(
             id=_id(body), name=body.__name__, summary=_sentence(body), source=source, minutes=minutes,
-            parts=parts or {"values": float(points or 0)}, tolerance=members.get("tolerance", exact),
+            parts=parts or {"values": float(points)}, tolerance=members.get("tolerance", exact),
             cases=members["cases"], reference=members["reference"],
             misconceptions=_public(members["misconceptions"]), forbids=forbids or {}, uses=list(uses),
         )  # fmt: skip
@@ -181,6 +195,14 @@ def lessons() -> list[str]:
 
 def _id(body: type) -> str:
     return f"{body.__module__.rpartition('.')[2].partition('_')[0]}.{body.__name__}"
+
+
+def opaque_in(value: Any) -> Opaque | None:
+    """The first thing in plain data that is not data."""
+    if isinstance(value, Opaque):
+        return value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else []
+    return next((found for v in inner if (found := opaque_in(v))), None)
 
 
 def _seed_of(exercise_id: str) -> int:

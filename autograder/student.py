@@ -9,16 +9,20 @@ from __future__ import annotations
 import ast
 import base64
 import time
+from collections.abc import Callable
 from queue import Empty
 from typing import Any, Protocol
 
 from jupyter_core.utils import run_sync
+from nbclient.exceptions import DeadKernelError
 
 from course.checks import wire
 from course.checks.judge import StudentCodeDied
 
 MAX_REPLY = 64 << 20
 GRACE_SECONDS = 5  # for the reply to an interrupt
+MAX_RESTARTS = 5  # in one notebook
+ENDED = "Your code ended the Python process."
 
 
 class Student(Protocol):
@@ -28,18 +32,37 @@ class Student(Protocol):
         """Send plain data to the runner beside the student's code, return its plain answer. Raises StudentCodeDied."""
         ...
 
+    def recovered(self) -> bool:
+        """Whether the process is alive, after an attempt to bring it back if it is not."""
+        ...
+
 
 class KernelStudent:
     """A student's notebook running in a Jupyter kernel, with a time limit for each question."""
 
-    def __init__(self, client: Any, seconds: float):
+    def __init__(self, client: Any, seconds: float, run_again: Callable[[], None]):
         self.client = client  # an nbclient NotebookClient whose kernel is running
         self.seconds = seconds
+        self.run_again = run_again  # loads the student's code into a new kernel; may raise DeadKernelError
         self.died = ""
+        self.restarts_left = MAX_RESTARTS
+
+    def recovered(self) -> bool:
+        """See Student. An exercise that kills the process must not take the later ones with it."""
+        while self.died and self.restarts_left:
+            self.restarts_left -= 1
+            run_sync(self.client.km.restart_kernel)(now=True)
+            run_sync(self.client.kc.wait_for_ready)(timeout=self.client.startup_timeout)
+            self.died = ""
+            try:
+                self.run_again()
+            except DeadKernelError:
+                self.died = ENDED
+        return not self.died
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """See Student. The answer travels as a user expression, so printed text cannot disturb or forge it."""
-        if self.died:
+        if not self.recovered():
             raise StudentCodeDied(self.died)
         frame = base64.b64encode(wire.encode(message)).decode()
         code = f"__import__('course.checks.runner', fromlist=['serve']).serve({frame!r}, globals())"
@@ -87,5 +110,5 @@ class KernelStudent:
 
     def _require_alive(self) -> None:
         if not run_sync(self.client.km.is_alive)():
-            self.died = "Your code ended the Python process."
+            self.died = ENDED
             raise StudentCodeDied(self.died)

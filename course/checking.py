@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import textwrap
+from types import ModuleType
 from typing import Any
 
 from course import tracking
@@ -41,8 +42,16 @@ def check(exercise_id: str, target: Any = None) -> None:
 
 def verdict(subject: Sheet, namespace: dict[str, Any]) -> Verdict:
     """The visible check's verdict on the object in `namespace`, without showing anything."""
-    cells = [*namespace.get("In", []), source_of(namespace.get(subject.name))]  # In: what ran in this notebook so far
+    cells = [*_cells(namespace), source_of(namespace.get(subject.name))]
     return judge.judge(subject, lambda script: runner.run_script(script, namespace), cells)
+
+
+def _cells(namespace: dict[str, Any]) -> list[str]:
+    """What ran in this notebook so far; in a plain script its imports, which are all that one can see."""
+    if isinstance(ran := namespace.get("In"), list):
+        return [cell for cell in ran if isinstance(cell, str)]
+    modules = [(name, value) for name, value in namespace.items() if isinstance(value, ModuleType)]
+    return [f"import {module.__name__} as {name}" for name, module in modules]
 
 
 def passes(exercise_id: str, target: Any) -> bool:
@@ -55,7 +64,7 @@ def source_of(target: Any) -> str:
     """The text of a function or class, dedented; empty if there is none to be had."""
     try:
         return textwrap.dedent(inspect.getsource(target))
-    except (OSError, TypeError):
+    except Exception:  # OSError or TypeError for most objects, anything at all for one with a property that raises
         return ""
 
 
@@ -69,7 +78,7 @@ def _caller_namespace() -> dict[str, Any]:
     if (names := notebook_namespace()) is not None:
         return names
     frame = inspect.currentframe()
-    while frame and frame.f_globals.get("__name__", "").partition(".")[0] == "course":
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] == "course":
         frame = frame.f_back
     return frame.f_globals if frame else {}
 
@@ -96,7 +105,7 @@ def _show_question(subject: Sheet, namespace: dict[str, Any]) -> None:
 def display(shown: Any) -> None:
     """Show an object richly in a notebook, as text elsewhere."""
     if notebook_namespace() is None:
-        print(repr(shown))
+        _say(repr(shown))
     else:
         from IPython.display import display as show
 
@@ -104,4 +113,5 @@ def display(shown: Any) -> None:
 
 
 def _say(message: str) -> None:
-    print(message)
+    encoding = sys.stdout.encoding or "utf-8"
+    print(message.encode(encoding, "replace").decode(encoding))  # a terminal may have no check marks

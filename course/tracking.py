@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
 from html import escape
@@ -37,19 +38,28 @@ def record(verdict: Verdict) -> None:
 
 
 def read() -> dict[str, dict[str, Any]]:
-    """What is remembered: exercise id -> {"points": best, "now": latest}. A damaged file counts as empty."""
+    """What is remembered: exercise id -> {"points": best, "now": latest}. Whatever is damaged counts as not there."""
     try:
         entries = json.loads(path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return {k: v for k, v in entries.items() if isinstance(v, dict)} if isinstance(entries, dict) else {}
+    return {k: v for k, v in entries.items() if _is_entry(v)} if isinstance(entries, dict) else {}
+
+
+def _is_entry(value: Any) -> bool:
+    points = value.get("points") if isinstance(value, dict) else None
+    return type(points) in (int, float) and math.isfinite(points)
 
 
 def _write(entries: dict[str, Any]) -> None:
     path().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=path().parent, delete=False, encoding="utf-8") as file:
         json.dump(entries, file, indent=1, sort_keys=True)
-    os.replace(file.name, path())  # another notebook may be writing too: all or nothing
+    try:
+        os.replace(file.name, path())  # another notebook may be writing too: all or nothing
+    except OSError:
+        os.unlink(file.name)
+        raise
 
 
 def progress(lesson: str | None = None) -> Progress:

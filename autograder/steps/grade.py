@@ -6,6 +6,7 @@ student's process, and writes the cell's output itself.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from nbclient.exceptions import DeadKernelError
@@ -19,7 +20,7 @@ from autograder.exercise import find
 from autograder.grading import grade
 from autograder.notebooks import DIRECTIVE
 from autograder.seeds import seed_for
-from autograder.student import KernelStudent
+from autograder.student import ENDED, KernelStudent
 from course.checks.judge import Verdict
 from course.checks.report import Report, code
 from course.checks.sheet import load_lesson
@@ -37,6 +38,7 @@ class GradeSubmission(Execute):
         self.seed = seed_for(where["db_url"], where["assignment"], where["student"], "\n\n".join(self.cells))
         self.not_passed: set[str] = set()
         self.student: KernelStudent | None = None
+        self.ran: dict[int, NotebookNode] = {}
         self.notes = _edition_notes(nb) + [f"Note: {note}." for note in nb.metadata.pop("restored", [])]
         nb, resources = super().preprocess(nb, resources)
         nb.metadata["course"] = {**nb.metadata.get("course", {}), "seed": self.seed}
@@ -45,16 +47,28 @@ class GradeSubmission(Execute):
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
         """Run a cell of the student's, or judge a graded one."""
         if self.student is None:  # a retry starts a new kernel, and so a new student process
-            self.student = KernelStudent(self, self.check_seconds)
+            self.student = KernelStudent(self, self.check_seconds, self._run_again)
         exercise_id = directive_of(cell)
         if exercise_id:
             cell.outputs = [self._judged(exercise_id)]
-        elif not self.student.died:
+        elif self.student.recovered():
             try:
-                return super().preprocess_cell(cell, resources, index)
+                cell, resources = super().preprocess_cell(cell, resources, index)
+                self.ran[index] = cell
             except DeadKernelError:
-                self.student.died = "Your code ended the Python process."
+                self.student.died = ENDED
         return cell, resources
+
+    def _run_again(self) -> None:
+        """Bring a new process to where the last one died, leaving out the cells that kill it."""
+        for index, cell in list(self.ran.items()):
+            try:
+                super().preprocess_cell(copy.deepcopy(cell), {}, index)
+            except DeadKernelError:
+                del self.ran[index]
+                raise
+            finally:
+                self.nb.cells[index] = cell  # what it printed the first time stays
 
     def _judged(self, exercise_id: str) -> NotebookNode:
         definition = find(exercise_id)

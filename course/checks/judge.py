@@ -9,8 +9,9 @@ from typing import Any
 from course.checks.compare import Difference, Tolerance, difference, exact
 from course.checks.forbidden import first_forbidden
 from course.checks.runner import Outcome
-from course.checks.script import Script, Step
+from course.checks.script import Script, Step, value
 from course.checks.sheet import Case, Sheet, answer_digest
+from course.checks.wire import Opaque
 
 Run = Callable[[Script], list[Outcome]]
 
@@ -66,8 +67,10 @@ class Verdict:
         """`passed`, `partial`, `failed`, `missing` or `unsolved`."""
         if self.passed:
             return "passed"
+        if self.earned:
+            return "partial"
         kind = self.first.difference.kind if self.first else "missing"
-        return kind if kind in ("missing", "unsolved") else "partial" if self.earned else "failed"
+        return kind if kind in ("missing", "unsolved") else "failed"
 
 
 def judge(sheet: Sheet, run: Run, cells: list[str] | None = None) -> Verdict:
@@ -79,7 +82,8 @@ def judge(sheet: Sheet, run: Run, cells: list[str] | None = None) -> Verdict:
         return _judge_question(sheet, run)
     if found := _forbidden(sheet, cells or []):
         return _all_parts(sheet, found)
-    parts, hint, notes = [], "", []
+    parts: list[PartVerdict] = []
+    hint = ""
     for name, points in sheet.parts.items():
         cases = [c for c in sheet.cases if c.part == name]
         try:
@@ -88,11 +92,11 @@ def judge(sheet: Sheet, run: Run, cells: list[str] | None = None) -> Verdict:
             parts.append(PartVerdict(name, points, Difference("raised", str(death))))
             continue
         part = _judge_part(sheet, name, points, cases, results)
-        if part.difference and part.difference.kind in ("missing", "unsolved"):
+        if not parts and part.difference and part.difference.kind in ("missing", "unsolved"):
             return _all_parts(sheet, part.difference)
         hint = hint or (_matching_hint(sheet, cases, results) if part.difference else "")
         parts.append(part)
-    return Verdict(sheet.id, sheet.name, sheet.points, _hold_back(parts), hint, notes)
+    return Verdict(sheet.id, sheet.name, sheet.points, _hold_back(parts), hint)
 
 
 def _all_parts(sheet: Sheet, found: Difference) -> Verdict:
@@ -139,8 +143,8 @@ def _outcome_difference(expected: Outcome, got: Outcome, tolerance: Tolerance, w
         return Difference("raised", f"Your code raised {got['raised']}: {got['message']}{place}")
     if found := difference(expected["value"], got["value"], tolerance, what):
         return found
-    if got["changed"]:
-        names = ", ".join(f"argument {n}" for n in got["changed"])
+    if changed := [n for n in got["changed"] if n not in expected.get("changed", [])]:
+        names = ", ".join(f"argument {n}" for n in changed)
         return Difference("changed", f"Your code changes {names} in place. Work on a copy: the caller still needs it.")
     return None
 
@@ -166,9 +170,13 @@ def _matching_hint(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]
 
 
 def _agrees(case: Case, wrong: list[Outcome], got: list[Outcome], tolerance: Tolerance) -> bool:
-    """Whether a run gives what a misconception gives; errors agree if type and message do."""
+    """Whether a run gives what a misconception gives; errors agree if type and message do.
+
+    Arguments changed in place do not count: values that are wrong for a known reason are wrong with or without that.
+    """
     messages = [o.get("message") for o in wrong] == [o.get("message") for o in got]
-    return messages and not case_difference(case.script, wrong, got, tolerance)
+    unchanged = [o | {"changed": []} if "value" in o else o for o in got]
+    return messages and not case_difference(case.script, wrong, unchanged, tolerance)
 
 
 def describe(case: Case) -> str:
@@ -184,32 +192,41 @@ def _step_text(step: Step) -> str:
 
 def _brief(value: Any) -> str:
     array = getattr(value, "array", value)
-    if hasattr(array, "shape") and array.shape != ():
-        return f"array of shape {tuple(array.shape)}"
+    if hasattr(array, "shape"):
+        return f"array of shape {tuple(array.shape)}" if array.shape else repr(array.item())
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+        return _clip("{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}", 200)
+    if isinstance(value, list | tuple) and any(hasattr(getattr(v, "array", v), "shape") for v in value):
+        return _clip("[" + ", ".join(map(_brief, value)) + "]", 200)
+    return _clip(repr(value), 60)
+
+
+def _clip(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def _judge_question(sheet: Sheet, run: Run) -> Verdict:
     try:
-        outcome = run([{"op": "value", "name": sheet.name, "args": [], "kwargs": {}}])[0]
+        outcome = run([value(sheet.name)])[0]
     except StudentCodeDied as death:
         return _answered(sheet, Difference("raised", str(death)))
-    keys = [o.key for o in sheet.options]
     if "missing" in outcome:
         return _answered(sheet, Difference("missing", f"`{sheet.name}` is not defined. Run the answer cell first."))
     answer = outcome.get("value")
-    if answer in (None, "", []):
+    if _is_unanswered(answer):
         return _answered(sheet, Difference("unsolved", "Not answered yet."))
-    chosen = chosen_keys(answer)
+    keys, chosen = [o.key for o in sheet.options], chosen_keys(answer)
     if not chosen or not set(chosen) <= set(keys):
         wanted = f'a list such as ["{keys[0]}", "{keys[1]}"]' if sheet.multiple else f'one letter, such as "{keys[0]}"'
         return _answered(sheet, Difference("type", f"`{sheet.name}` should be {wanted}. Options: {', '.join(keys)}."))
     right = answer_digest(sheet.id, chosen) == sheet.answer_digest
     notes = [f"{o.key}: {o.explanation}" for o in sheet.options if o.key in chosen]
     return _answered(sheet, None if right else Difference("values", "Not the right answer."), notes)
+
+
+def _is_unanswered(answer: Any) -> bool:
+    empty = isinstance(answer, str | list | tuple) and len(answer) == 0
+    return answer is None or empty or answer == Opaque("ellipsis")
 
 
 def chosen_keys(answer: Any) -> list[str]:

@@ -77,7 +77,7 @@ class Report:
         body = "".join(f'<div style="margin-top:4px">{code(line)}</div>' for line in self.lines())
         return (
             f'<section role="status" aria-label="{escape(self.heading)}" style="border-left:4px solid {colour};'
-            f'padding:6px 14px;margin:4px 0;max-width:860px;line-height:1.5;'
+            f"padding:6px 14px;margin:4px 0;max-width:860px;line-height:1.5;"
             f'font-family:var(--jp-ui-font-family,sans-serif)">'
             f'<b><span aria-hidden="true" style="color:{colour}">{MARKS[self.verdict.status]}</span> '
             f'{escape(self.heading)}</b> <span style="opacity:.75">&nbsp;{self.score}</span>{body}</section>'

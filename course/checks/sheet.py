@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -27,6 +28,9 @@ FOLDER = Path(__file__).parent
 
 class UnknownExercise(LookupError):
     """No check sheet of this id; the message lists what there is."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,20 @@ def answer_digest(exercise_id: str, answer: Any) -> str:
 
 def dump(lesson: str, title: str, sheets: list[Sheet]) -> bytes:
     """The bytes of a golden file: deterministic, readable by safetensors."""
-    tree, arrays = wire.take_apart({"lesson": lesson, "title": title, "sheets": [asdict(s) for s in sheets]})
+    tree, arrays = wire.take_apart({"lesson": lesson, "title": title, "sheets": [_as_dict(s) for s in sheets]})
     text = json.dumps(tree, sort_keys=True, ensure_ascii=False)
     # One key only: safetensors does not keep the order of several.
-    return save({f"a{i:05d}": a for i, a in enumerate(arrays)} or {"a00000": _nothing()}, {"course": text})
+    named = {f"a{i:05d}": np.ascontiguousarray(a).reshape(a.shape) for i, a in enumerate(arrays)}
+    return save(named or {"a00000": np.zeros(1, np.uint8)}, {"course": text})
 
 
-def _nothing():
-    import numpy as np
-
-    return np.zeros(1, np.uint8)
+def _as_dict(value: Any) -> Any:
+    """As `dataclasses.asdict`, but only for the sheet's own classes: the plain data in a case stay what they are."""
+    if isinstance(value, Sheet | Case | Option | Tolerance):
+        return {f.name: _as_dict(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, list):
+        return [_as_dict(v) for v in value]
+    return value
 
 
 def path_of(lesson: str) -> Path:
@@ -133,11 +141,11 @@ def _read(path: Path, _modified: int) -> LessonSheets:
         with safe_open(path, framework="numpy") as file:
             text = file.metadata()["course"]
             arrays = [file.get_tensor(name) for name in sorted(file.keys())]
-    except (SafetensorError, KeyError, TypeError) as error:
+        content = wire.put_together(json.loads(text), arrays)
+        sheets = {s["id"]: _sheet(s) for s in content["sheets"]}
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         message = f"{path.name} is damaged ({error}). Reinstall the course, or run `python -m autograder build`."
         raise UnknownExercise(message) from None
-    content = wire.put_together(json.loads(text), arrays)
-    sheets = {s["id"]: _sheet(s) for s in content["sheets"]}
     edition = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
     return LessonSheets(content["lesson"], content["title"], sheets, edition)
 

@@ -1,0 +1,114 @@
+"""The lessons' widgets without a browser: whose function draws, and what they set for the views."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from course import supplied
+from course.widgets import attention_plane, cross_attention_map, mask_lab, softmax_saturation
+from course.widgets.base import Driven
+
+
+def unfinished(*args):
+    raise NotImplementedError
+
+
+def no_scale(q, k, v):
+    weights = supplied.softmax(q @ k.T)
+    return weights @ v, weights
+
+
+MADE = [attention_plane, softmax_saturation, mask_lab, cross_attention_map]
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize("function", [None, unfinished, lambda *a: 1 / 0, lambda *a: None, lambda *a: "x"])
+def test_without_a_working_function_the_course_draws_and_says_so(make, function):
+    card = make(function)
+    assert "cw-course" in card._status._dom_classes
+    assert card._status.value
+
+
+def test_a_right_function_draws_as_yours():
+    card = attention_plane(supplied.attention)
+    assert "cw-yours" in card._status._dom_classes
+    assert not np.any(card.weights.wrong)
+
+
+def test_a_wrong_function_is_drawn_and_marked():
+    card = attention_plane(no_scale)
+    assert "cw-wrong" in card._status._dom_classes
+    assert np.allclose(card.weights.values, no_scale(card.q, card.k, np.eye(4))[1])
+    assert np.any(card.weights.wrong)
+    assert "differs first at" in card._status.value
+
+
+def test_moving_the_slider_moves_the_vector_and_the_weights():
+    card = attention_plane(supplied.attention)
+    before = np.array(card.weights.values)
+    card.x.value = -2.0
+    assert card.q[2, 0] == -2.0
+    assert card.plane.vectors[6]["x"] == -2.0
+    assert np.allclose(card.weights.values, supplied.attention(card.q, card.k, np.eye(4))[1])
+    assert not np.allclose(card.weights.values, before)
+
+
+def test_dragging_in_the_plane_moves_the_slider():
+    card = attention_plane(supplied.attention)
+    vectors = [dict(v) for v in card.plane.vectors]
+    vectors[6]["y"] = 2.5
+    card.plane.vectors = vectors
+    assert card.y.value == 2.5
+    assert card.q[2, 1] == 2.5
+
+
+def test_switching_the_scale_off_gives_unscaled_weights():
+    card = attention_plane(supplied.attention)
+    card.scaled.value = False
+    assert np.allclose(card.weights.values, supplied.softmax(card.q @ card.k.T))
+
+
+def test_a_mask_cell_can_be_switched():
+    card = mask_lab()
+    assert np.array(card.mask_view.values).tolist() == np.tri(5).tolist()
+    card.mask_view.toggled = {"row": 0, "column": 4, "count": 1}
+    assert card.mask[0, 4]
+    assert np.allclose(np.sum(card.weights.values, axis=1), 1)
+    card.mask_view.toggled = {"row": 0, "column": 4, "count": 2}
+    assert not card.mask[0, 4]
+
+
+def test_a_row_that_sees_nothing_has_no_weight():
+    card = mask_lab()
+    card.mask_view.toggled = {"row": 0, "column": 0, "count": 1}
+    assert np.array(card.weights.values)[0].tolist() == [0.0] * 5
+
+
+def test_a_wrong_mask_function_is_named_first():
+    card = mask_lab(None, lambda n: np.triu(np.ones((n, n), bool)))
+    assert "causal_mask" in card._status.value
+    assert np.any(card.mask_view.wrong)
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_a_still_picture_stands_in_without_a_kernel(make):
+    bundle = make()._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_the_students_function_cannot_change_the_widgets_arrays():
+    def vandal(q, k, v):
+        q[:] = 0
+        return supplied.attention(q, k, v)
+
+    card = attention_plane(vandal)
+    assert np.any(card.q)
+
+
+def test_driven_reports_wrong_shapes_in_words():
+    drawn = Driven(lambda x: np.zeros(3), lambda x: np.zeros(2), "f")(np.ones(2))
+    assert drawn.source == "course"
+    assert "(3,)" in drawn.message
+    assert "(2,)" in drawn.message
