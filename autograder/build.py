@@ -142,7 +142,7 @@ def build(root: Path, lessons: list[str], check: bool = False) -> list[Path]:
 def _write_all(files: dict[Path, str]) -> None:
     if edited := [path for path in files if edited_by_hand(path)]:
         raise BuildError(
-            "These notebooks were changed by hand and are left alone, nothing was written:\n"
+            "These notebooks were changed by hand and are left alone, no notebook was written:\n"
             + "".join(f"  {path}\n" for path in edited)
             + "They are generated. To keep your work, move the file elsewhere (students work in my-course/, made by "
             "`make lab`); to change the lesson, edit source/. Then run the build again."
@@ -179,8 +179,10 @@ def _outdated(target: Path, root: Path, lesson: str) -> bool:
 
 def _set_aside(target: Path, root: Path) -> None:
     if edited_by_hand(target):
-        kept = root / "build" / "edited" / target.name
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        folder = root / "build" / "edited"
+        folder.mkdir(parents=True, exist_ok=True)
+        names = (f"{target.stem}{i}.ipynb" for i in ["", *(f"-{n}" for n in range(2, 1000))])
+        kept = next(folder / name for name in names if not (folder / name).exists())
         target.rename(kept)
         print(f"{target} had been edited by hand; your version is now {kept}. Lessons are edited in source/.")
 

@@ -32,7 +32,7 @@ def grade(
     sheet = definition.sheet(generator(seed, definition.id))
     own = judge(sheet, _runner(student, []), cells)
     broken = [i for i in getattr(definition, "uses", []) if i in not_passed]
-    if own.passed or not broken or own.status in ("missing", "unsolved"):
+    if own.passed or not broken:
         return own
     helped = judge(sheet, _runner(student, [find(i) for i in broken]), cells)
     if helped.earned <= own.earned:

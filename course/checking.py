@@ -50,7 +50,7 @@ def _cells(namespace: dict[str, Any]) -> list[str]:
     """What ran in this notebook so far; in a plain script its imports, which are all that one can see."""
     if isinstance(ran := namespace.get("In"), list):
         return [cell for cell in ran if isinstance(cell, str)]
-    modules = [(name, value) for name, value in namespace.items() if isinstance(value, ModuleType)]
+    modules = [(name, value) for name, value in namespace.items() if issubclass(type(value), ModuleType)]
     return [f"import {module.__name__} as {name}" for name, module in modules]
 
 

@@ -17,18 +17,36 @@ from course.checks.sheet import Sheet, answer_digest
 from course.widgets.views import Picker
 
 
+class AnswerCard(Report):
+    """The report on an answer. The live picker explains the choice itself, so the card then only gives the result.
+
+    In a notebook that was closed and opened again there is no live picker, but a line of JupyterLab's that the widget
+    was not found: that line goes, and the explanation stands in its place.
+    """
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + _ONE_EXPLANATION
+
+
+_CHILD = ".jp-OutputArea-child"
+_ONE_EXPLANATION = (
+    f"<style>{_CHILD}:has(.cw-picker) + {_CHILD} .course-explanation,"
+    f"{_CHILD}:has(+ {_CHILD} .course-explanation) .jupyter-widgets:not(:has(*)) {{ display: none }}</style>"
+)
+
+
 def show(sheet: Sheet, namespace: dict[str, Any], found: Verdict) -> Picker:
     """Show the picker with the current answer and, below it, what the check says of it."""
     picker = _picker(sheet, namespace.get(sheet.name))
     display(picker)
-    card = display(Report(found), display_id=True)
+    card = display(AnswerCard(found), display_id=True)
 
     def choose(change: dict[str, Any]) -> None:
         keys = sorted(change["new"])
         namespace[sheet.name] = keys if sheet.multiple else (keys[0] if keys else None)
         verdict = checking.verdict(sheet, namespace)
         tracking.record(verdict)
-        card.update(Report(verdict))
+        card.update(AnswerCard(verdict))
 
     picker.observe(choose, "chosen")
     return picker

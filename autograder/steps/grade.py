@@ -25,6 +25,9 @@ from course.checks.judge import Verdict
 from course.checks.report import Report, code
 from course.checks.sheet import load_lesson
 
+MAX_OUTPUT, MAX_RICH_OUTPUT = 100_000, 5_000_000  # characters of printed text; of a picture or table
+LEFT_OUT = "({:,} characters are left out here)"
+
 
 class GradeSubmission(Execute):
     """nbgrader's Execute whose graded cells are judged by `autograder.grading`."""
@@ -54,6 +57,7 @@ class GradeSubmission(Execute):
         elif self.student.recovered():
             try:
                 cell, resources = super().preprocess_cell(cell, resources, index)
+                cell.outputs = [_shortened(o) for o in cell.get("outputs", [])]
                 self.ran[index] = cell
             except DeadKernelError:
                 self.student.died = ENDED
@@ -77,6 +81,16 @@ class GradeSubmission(Execute):
             self.not_passed.add(exercise_id)
         notes, self.notes = self.notes, []  # what concerns the whole notebook is said once, at its first graded cell
         return verdict_output(verdict, notes)
+
+
+def _shortened(output: NotebookNode) -> NotebookNode:
+    """An output as it is, or what fits on a feedback page of one that is far too long."""
+    if output.output_type == "stream" and len(output.text) > MAX_OUTPUT:
+        output.text = f"{output.text[:MAX_OUTPUT]}\n... {LEFT_OUT.format(len(output.text) - MAX_OUTPUT)}\n"
+    elif sum(len(str(v)) for v in output.get("data", {}).values()) > MAX_RICH_OUTPUT:
+        length = max(len(str(v)) for v in output.data.values())
+        output.data = NotebookNode({"text/plain": LEFT_OUT.format(length)})
+    return output
 
 
 def directive_of(cell: NotebookNode) -> str | None:

@@ -196,7 +196,7 @@ def _sequence_difference(expected: Any, got: Any, tolerance: Tolerance, what: st
     if len(got) != len(expected):
         return Difference("shape", f"{what} should have {len(expected)} items, but it has {len(got)}.")
     for i, (want, have) in enumerate(zip(expected, got, strict=True)):
-        name = f"Item {i} of the result" if what == "The result" else f"{what}, item {i},"
+        name = f"Item {i} of the result" if what == "The result" else f"{what.rstrip(',')}, item {i},"
         if found := difference(want, have, tolerance, name):
             return found
     return None
@@ -210,7 +210,7 @@ def _dict_difference(expected: dict, got: Any, tolerance: Tolerance, what: str) 
         parts = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"has no use for {', '.join(extra)}"] * bool(extra)
         return Difference("shape", f"{what} {' and '.join(parts)}.")
     for key, want in expected.items():
-        if found := difference(want, got[key], tolerance, f"{what}, key {key!r},"):
+        if found := difference(want, got[key], tolerance, f"{what.rstrip(',')}, key {key!r},"):
             return found
     return None
 

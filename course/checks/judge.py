@@ -112,10 +112,14 @@ def _hold_back(parts: list[PartVerdict]) -> list[PartVerdict]:
 
 
 def _judge_part(sheet: Sheet, name: str, points: float, cases: list[Case], results: list[list[Outcome]]) -> PartVerdict:
+    changed = PartVerdict(name, points)
     for case, got in zip(cases, results, strict=True):
-        if found := case_difference(case.script, case.expected, got, sheet.tolerance or exact):
+        found = case_difference(case.script, case.expected, got, sheet.tolerance or exact)
+        if found and found.kind != "changed":
             return PartVerdict(name, points, found, describe(case))
-    return PartVerdict(name, points)
+        if found and not changed.difference:  # told only if nothing else is wrong
+            changed = PartVerdict(name, points, found, describe(case))
+    return changed
 
 
 def case_difference(
@@ -226,7 +230,7 @@ def _judge_question(sheet: Sheet, run: Run) -> Verdict:
 
 def _is_unanswered(answer: Any) -> bool:
     empty = isinstance(answer, str | list | tuple) and len(answer) == 0
-    return answer is None or empty or answer == Opaque("ellipsis")
+    return answer is None or empty or (isinstance(answer, Opaque) and answer.type_name == "ellipsis")
 
 
 def chosen_keys(answer: Any) -> list[str]:

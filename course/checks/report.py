@@ -74,14 +74,22 @@ class Report:
 
     def _repr_html_(self) -> str:
         colour = COLOURS[self.verdict.status]
-        body = "".join(f'<div style="margin-top:4px">{code(line)}</div>' for line in self.lines())
+        body = "".join(f'<div style="margin-top:4px">{self._html_line(line)}</div>' for line in self.lines())
         return (
             f'<section role="status" aria-label="{escape(self.heading)}" style="border-left:4px solid {colour};'
             f"padding:6px 14px;margin:4px 0;max-width:860px;line-height:1.5;"
             f'font-family:var(--jp-ui-font-family,sans-serif)">'
             f'<b><span aria-hidden="true" style="color:{colour}">{MARKS[self.verdict.status]}</span> '
-            f'{escape(self.heading)}</b> <span style="opacity:.75">&nbsp;{self.score}</span>{body}</section>'
+            f'{escape(self.heading)}</b> <span style="opacity:.75">&nbsp;{self.score}</span>'
+            f'<div class="course-explanation">{body}</div></section>'
         )
+
+    def _html_line(self, line: str) -> str:
+        """A line of the explanation: what it is about stands out, the case stands back."""
+        if line.startswith("In the case "):
+            return f'<span style="opacity:.75">{code(line)}</span>'
+        about = "|".join(["Hint", "[a-z]", *(re.escape(part.name) for part in self.verdict.parts)])
+        return re.sub(rf"^((?:{about})(?: \([^)]*\))?:) ", r"<b>\1</b> ", code(line))
 
 
 def code(text: str) -> str:

@@ -22,7 +22,7 @@ MAX_DEPTH = 32
 MAX_HEADER = 16 << 20
 MAX_INT_BITS = 8192  # Python itself refuses to read or write integers of more than 4300 digits
 # A frame comes from code we do not trust: only these dtypes are ever built from it.
-INTEGERS = ("uint8", "int8", "int16", "int32", "int64")
+INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 DTYPES = ("bool", *INTEGERS, "float16", "float32", "float64", "complex64", "complex128")
 TORCH_DTYPES = (*DTYPES, "bfloat16")
 
@@ -229,7 +229,9 @@ def _read_arrays(specs: Any, data: bytes) -> list[np.ndarray]:
     arrays, at = [], 0
     for spec in specs:
         shape = spec["shape"]
-        if spec["dtype"] not in DTYPES or len(shape) > 16 or any(type(n) is not int or n < 0 for n in shape):
+        if type(shape) is not list or len(shape) > 16 or any(type(n) is not int or n < 0 for n in shape):
+            raise WireError("a frame holds an array of impossible shape")
+        if spec["dtype"] not in DTYPES:
             raise WireError("a frame holds an array of unknown kind")
         arrays.append(_read_array(np.dtype(spec["dtype"]), shape, data, at))
         at += arrays[-1].nbytes

@@ -9,7 +9,7 @@ import ipywidgets as w
 import numpy as np
 
 from course import plots, supplied
-from course.widgets.base import Card, Driven, button, column, slider, switch
+from course.widgets.base import Card, Driven, button, row, slider, switch
 from course.widgets.views import Bars, Formula, Heatmap, Plane
 
 TOKENS = ["the", "cat", "sat", "down"]
@@ -39,9 +39,10 @@ class AttentionPlane(Card):
             description="Table of attention weights, one row for each query, one column for each key",
         )  # fmt: skip
         self.formula = Formula(description="The arithmetic behind one score and one weight")
+        self.formula.add_class("cw-side-by-side")
         controls = [self.tokens, self.x, self.y, self.scaled, button("Reset", self.reset)]
-        right = column([self.bars, self.weights, self.formula])
-        super().__init__("One query scores every key", controls, [self.plane, right])
+        views = [self.plane, row([self.bars, self.weights]), self.formula]
+        super().__init__("One query scores every key", controls, views)
         self._connect()
         self.reset()
 
@@ -92,11 +93,11 @@ class AttentionPlane(Card):
         self.x.value, self.y.value = (float(c) for c in self.q[i])
         self.plane.show(vectors=self._vectors(), selected=len(TOKENS) + i)
         self.bars.show(heading_chip=TOKENS[i], greyed=greyed, wrong=wrong[i], columns=[
-            {"title": "score", "values": scores[i], "signed": True},
+            {"title": "score", "values": scores[i], "signed": True, "judged": False},
             {"title": "weight", "values": weights[i], "vmax": 1.0},
         ])  # fmt: skip
         self.weights.show(values=weights, selected_row=i, greyed=greyed, wrong=wrong, expected=drawn.expected[1])
-        self.formula.show(lines=self._lines(scores, weights), greyed=greyed)
+        self.formula.show(lines=self._lines(scores, weights, drawn.expected[1]), greyed=greyed)
         self.say(drawn)
 
     def _vectors(self) -> list[dict[str, Any]]:
@@ -106,10 +107,13 @@ class AttentionPlane(Card):
             made.append({"name": token, "role": "query", "x": x, "y": y, "dim": i != self.selected})
         return [{**v, "draggable": True} for v in made]
 
-    def _lines(self, scores: np.ndarray, weights: np.ndarray) -> list[list[dict[str, Any]]]:
-        """The formula's two lines for the hovered cell, else for the largest weight of the selected row."""
+    def _lines(self, scores: np.ndarray, weights: np.ndarray, right: np.ndarray) -> list[list[dict[str, Any]]]:
+        """The formula's two lines for the hovered cell, else for the largest weight of the selected row.
+
+        The arithmetic is always right; where the student's number is another one, it stands behind.
+        """
         hover = self.weights.hover
-        i, j = hover if hover else (self.selected, int(np.nanargmax(weights[self.selected])))
+        i, j = hover if hover else (self.selected, int(np.argmax(right[self.selected])))
         (qx, qy), (kx, ky) = self.q[i], self.k[j]
         dot = [_n(qx, "query"), _t(" \u00b7 "), _n(kx, "key"), _t(" + "), _n(qy, "query"), _t(" \u00b7 "), _n(ky, "key")]
         top = {"fraction": [dot, [_t("\u221a2")]]} if self.scaled.value else None
@@ -117,7 +121,9 @@ class AttentionPlane(Card):
         score = [_i("score"), *who, *([top] if top else dot), _t(" = "), _bold(scores[i, j])]
         total = [part for s in scores[i] for part in (_t(" + "), *_power(s))][1:]
         share = {"fraction": [_power(scores[i, j]), total]}
-        weight = [_i("weight"), *who, share, _t(" = "), {**_bold(weights[i, j]), "role": "attention"}]
+        weight = [_i("weight"), *who, share, _t(" = "), {**_bold(right[i, j]), "role": "attention"}]
+        if _two(weights[i, j]) != _two(right[i, j]):
+            weight += [_t("   not "), _bold(weights[i, j])]
         return [score, weight]
 
     def figure(self) -> Any:

@@ -66,7 +66,7 @@ class Driven:
     def _first_difference(self, values, expected, off: list[np.ndarray]) -> str:
         which = next(i for i, o in enumerate(off) if len(o))
         place = tuple(int(i) for i in off[which][0])
-        result = f"result {which}" if len(values) > 1 else "the result"
+        result = f"item {which} of the result" if len(values) > 1 else "the result"
         return (
             f"Your `{self.name}` draws this, and it is not right yet: {result} differs first at {list(place)} "
             f"(yours {values[which][place]:.3g}, right {expected[which][place]:.3g})."
@@ -157,10 +157,10 @@ def column(children: list[w.Widget]) -> w.VBox:
 
 
 def slider(value: float, low: float, high: float, step: float, label: str) -> w.FloatSlider:
-    """A labelled slider that reports while it is dragged."""
+    """A labelled slider that reports while it is dragged; its track has the same length whatever its label's."""
     return w.FloatSlider(
         value=value, min=low, max=high, step=step, description=label, continuous_update=True, readout_format=".2f",
-        layout=w.Layout(width="300px"), style={"description_width": "initial"},
+        layout=w.Layout(width=f"{190 + 7 * len(label)}px"), style={"description_width": "initial"},
     )  # fmt: skip
 
 

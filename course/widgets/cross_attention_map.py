@@ -31,7 +31,7 @@ class CrossAttentionMap(Card):
 
     def __init__(self, attend: Callable[..., Any] | None = None):
         self.attend = Driven(attend, cross_attention, "cross_attention")
-        self.focus = slider(0.0, 0.0, 1.0, 0.05, "meaning \u2026 kind of word")
+        self.focus = slider(0.0, 0.0, 1.0, 0.05, "look for meaning (0) or kind of word (1)")
         self.sharpness = slider(4.0, 0.5, 8.0, 0.25, "length of the queries")
         self.weights = Heatmap(
             row_labels=GERMAN, column_labels=ENGLISH, row_role="query", column_role="key", row_title="writing",

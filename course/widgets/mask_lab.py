@@ -46,7 +46,7 @@ class MaskLab(Card):
             description="Mask: 1 where the query of the row may look at the key of the column; cells can be switched",
         )  # fmt: skip
         self.weights = Heatmap(
-            **labels, vmin=0.0, vmax=1.0, title="The weights: each row shares 1 among the allowed keys",
+            **labels, vmin=0.0, vmax=1.0, title="The weights: each row shares 1",
             description="Attention weights under this mask",
         )  # fmt: skip
         super().__init__("What may a token look at?", [self.preset], [self.mask_view, self.weights])
@@ -63,7 +63,7 @@ class MaskLab(Card):
     def _toggle(self, cell: dict[str, int]) -> None:
         self.mask = self.mask.copy()
         self.mask[cell["row"], cell["column"]] ^= True
-        self.drawn_mask = None
+        self.drawn_mask = self.preset.value = None  # no preset any more; choosing one again starts over
 
     def redraw(self) -> None:
         """Show the mask and the weights under it."""

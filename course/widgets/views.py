@@ -348,6 +348,7 @@ class Bars(View):
         title=Field(str, ""),
         values=Field(row),
         signed=Field(bool, False),
+        judged=Field(bool, True),  # False: `wrong` rows are not marked in this column
         digits=Field(int, 2),
         vmax=Field(optional(finite), None),
     )

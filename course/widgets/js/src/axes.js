@@ -23,7 +23,7 @@ export class Axes {
     const rangeY = extent(points.map(({ y }) => y), log.y, 0.05);
     const ticksY = ticks(rangeY, log.y, 5);
     this.left = 30 + Math.max(...ticksY.map((tick) => compact(tick).length), 1) * CHARACTER;
-    const ticksX = ticks(rangeX, log.x, Math.max(2, Math.floor(width / 80)));
+    const ticksX = doublings(xs, log.x) ?? ticks(rangeX, log.x, Math.max(2, Math.floor(width / 80)));
     this.x = scale(rangeX, [this.left, width - RIGHT], log.x);
     this.y = scale(rangeY, [this.bottom, TOP], log.y);
     this.draw(ticksX, ticksY, labels);
@@ -72,6 +72,13 @@ function ticks([low, high], log, count) {
   return powers.length > 1 ? powers : linearTicks(low, high, count);
 }
 
+/** Measured at 4, 8, 16, ...: those numbers are the ticks, as long as there are few. */
+function doublings(xs, log) {
+  const places = [...new Set(xs)].sort((a, b) => a - b);
+  const fits = log && places.length > 1 && places.length <= 10 && places.every((x) => Number.isInteger(Math.log2(x)));
+  return fits ? places : undefined;
+}
+
 /** [low, high] of the values, never empty, widened by a share of itself. */
 function extent(values, log, room) {
   if (!values.length) return log ? [0.1, 1] : [0, 1];
@@ -79,7 +86,8 @@ function extent(values, log, room) {
   const high = values.reduce((a, b) => Math.max(a, b));
   if (low === high) return log ? [low / 2, high * 2] : [low - 0.5, high + 0.5];
   if (log) return [low / (high / low) ** room, high * (high / low) ** room];
-  return [low === 0 ? 0 : low - (high - low) * room, high + (high - low) * room];
+  const fromZero = low >= 0 && low < high / 4 && room > 0;
+  return [fromZero ? 0 : low - (high - low) * room, high + (high - low) * room];
 }
 
 function scale([low, high], [from, to], log) {

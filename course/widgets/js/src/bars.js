@@ -82,7 +82,6 @@ class Row {
     setText(this.chip, label);
     setText(this.state, classes(masked && " masked", wrong && " differs from the right result"));
     set(this.chip, { class: classes("cw-chip", `cw-${role}`, masked && "cw-masked") });
-    set(this.element, { class: classes(wrong && "cw-wrong-row") });
     this.matchCells(columns.length);
     this.cells.forEach((cell, j) => cell.paint(about, columns[j]));
   }
@@ -105,9 +104,11 @@ class BarCell {
 
   paint({ index, masked, wrong }, column) {
     const value = column.values[index];
-    setText(this.number, format(value, column.digits) + (wrong ? " \u2715" : ""));
-    set(this.number, { class: classes("cw-number", !column.signed && "cw-attention") });
-    set(this.track, { class: classes("cw-bar", column.signed && "cw-signed", masked && "cw-hatched") });
+    const marked = wrong && column.judged;
+    setText(this.number, format(value, column.digits) + (marked ? " \u2715" : ""));
+    set(this.number, { class: classes("cw-number", !column.signed && "cw-attention", marked && "cw-wrong-number") });
+    const look = [column.signed && "cw-signed", masked && "cw-hatched", marked && "cw-wrong-bar"];
+    set(this.track, { class: classes("cw-bar", ...look) });
     const share = Number.isFinite(value) && !masked ? clamp(value / column.full, -1, 1) : 0;
     if (column.signed) this.stretch(50 + Math.min(0, share) * 50, Math.abs(share) * 50, share < 0);
     else this.stretch(0, Math.max(0, share) * 100, false);

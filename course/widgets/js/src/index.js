@@ -1,5 +1,6 @@
 // Entry point of all views: the frame around a view (title, note, "course's version"), and its life.
 import { Bars } from "./bars.js";
+import { nameSliders } from "./controls.js";
 import { Curves } from "./curves.js";
 import { classes, html, set, setText } from "./dom.js";
 import { Formula } from "./formula.js";
@@ -27,7 +28,7 @@ class Frame {
     setText(this.note, note);
     set(this.title, { hidden: !title });
     set(this.badge, { hidden: !greyed });
-    set(this.head, { hidden: !title && !greyed });
+    set(this.head, { hidden: !title });
     set(this.note, { hidden: !note });
     set(this.body, { class: classes("cw-body", greyed && "cw-greyed") });
     set(this.element, { "aria-label": link.get("description") || title || link.get("kind") });
@@ -55,7 +56,9 @@ function render({ model, el }) {
   guardKeys(el);
   paint();
   const observer = watchSize(frame.element, () => {
-    guardKeys(el.closest(".course-widget"));
+    const card = el.closest(".course-widget");
+    guardKeys(card);
+    nameSliders(card);
     view.resize?.();
   });
   return () => {

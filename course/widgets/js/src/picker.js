@@ -74,9 +74,15 @@ class Option {
     set(this.input, { "aria-describedby": judged ? this.reasonId : null });
     set(this.feedback, { hidden: !judged });
     setText(this.mark, judged ? (feedback.right ? "\u2713" : "\u2715") : "");
-    setText(this.verdict, judged ? (feedback.right ? "Right. " : "Not this one. ") : "");
+    setText(this.verdict, judged ? verdictWord(feedback) : "");
     this.reason.replaceChildren(...withCode(judged ? feedback.text : ""));
     const verdict = judged && (feedback.right ? "cw-right" : "cw-not-right");
     set(this.element, { class: classes("cw-option", chosen && "cw-chosen", verdict) });
   }
+}
+
+/** The verdict in words, unless the explanation begins with it anyway. */
+function verdictWord({ right, text }) {
+  if (/^(Right|Yes|No|Not)\b/.test(text)) return "";
+  return right ? "Right. " : "Not this one. ";
 }

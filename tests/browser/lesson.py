@@ -1,0 +1,127 @@
+"""A released lesson in JupyterLab, with what tests of lessons do to it: fill in cells, look at widgets, ask axe."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+from playwright.sync_api import Locator
+
+from tests.browser.component import AXE
+from tests.browser.lab import ROOT, NotebookPage
+
+CHAPTERS = {"ch02": "ch02_scaled_dot_product", "ch06": "ch06_decoder"}
+OURS = (
+    ".course-widget, .cw-view, .jp-OutputArea-output section[role=status], .jp-OutputArea-output table.course-progress"
+)
+RUN_AXE = """async (ours) => {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const result = await axe.run([...document.querySelectorAll(ours)], { runOnly: tags });
+  return result.violations.flatMap((v) =>
+    v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`));
+}"""
+WIDER_THAN_ROOM = """(ours) => [...document.querySelectorAll(ours)]
+  .flatMap((part) => [part, part.closest(".jp-OutputArea-output")])
+  .filter((part) => part.scrollWidth > part.clientWidth + 1)
+  .map((part) => `${part.className}: ${part.scrollWidth} > ${part.clientWidth}`)"""
+
+
+def released(chapter: str) -> Path:
+    """The committed notebook that students get."""
+    return ROOT / "release" / CHAPTERS[chapter] / f"{CHAPTERS[chapter]}.ipynb"
+
+
+def solution(exercise_id: str) -> str:
+    """The right text of an exercise's answer cell, from the committed solved notebook."""
+    chapter, name = exercise_id.split(".")
+    path = ROOT / "solutions" / CHAPTERS[chapter] / f"{CHAPTERS[chapter]}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return next("".join(c["source"]) for c in cells if c["id"] == f"{chapter}-{name}-code")
+
+
+TALL = {"width": 1280, "height": 1400}  # room for the whole of any widget
+FRAME = 66  # the page's side bars
+
+
+class Lesson:
+    """An open lesson; cells are named by their id, or by the first words of their text."""
+
+    def __init__(self, notebook: NotebookPage):
+        self.notebook, self.page = notebook, notebook.page
+        self.page.set_viewport_size(TALL)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Cell id, and first line of code -> number of the cell."""
+        cells = list(enumerate(self.notebook.cells()))
+        code = {c["source"].partition("\n")[0]: i for i, c in cells if c["cell_type"] == "code"}
+        return code | {c["id"]: i for i, c in cells}
+
+    def run(self, cell: str) -> Locator:
+        """Run one cell, wait until its output stands still, return it."""
+        self.notebook.run_cell(self.places[cell])
+        return self.output(cell)
+
+    def output(self, cell: str) -> Locator:
+        """What stands under a cell."""
+        return self.notebook.cell(self.places[cell]).locator(".jp-Cell-outputArea")
+
+    def write(self, exercise_id: str, text: str) -> Locator:
+        """Fill in an exercise, run it and its check; return what the check shows."""
+        name = exercise_id.replace(".", "-")
+        self.notebook.set_cell(self.places[f"{name}-code"], text)
+        self.run(f"{name}-code")
+        return self.run(name)
+
+    def kernel(self, cell: str, attribute: str):
+        """An attribute of the object that a cell showed last, as the kernel has it."""
+        count = self.notebook.cells()[self.places[cell]]["execution_count"]
+        return self.notebook.py(f"Out[{count}].{attribute}")
+
+    def settle(self) -> None:
+        """Wait until the views have told Python (they do so every 40 ms), Python has answered, and all is painted."""
+        self.page.wait_for_timeout(60)
+        self.notebook.wait_idle()
+
+    def picture(self, name: str, cell: str) -> None:
+        """Keep a picture of one cell, the whole of it."""
+        self.settle()
+        self.notebook.screenshot(name, self.notebook.cell(self.places[cell]))
+
+    def scroll_to(self, cell: int | str) -> None:
+        """Bring a cell's upper edge to the top of the page."""
+        number = self.places.get(cell, cell)
+        self.notebook.cell(number).evaluate("(cell) => cell.scrollIntoView({ block: 'start' })")
+        self.notebook.wait_idle()
+
+    def picture_of_page(self, name: str, cell: int | str) -> None:
+        """Keep a picture of the page as it opens, with a cell at its top."""
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+        self.scroll_to(cell)
+        self.notebook.screenshot(name)
+        self.page.set_viewport_size(TALL)
+
+    def picture_for_readme(self, name: str, cell: str, height: int) -> None:
+        """Keep a picture of the notebook alone, 1100 pixels wide, with a cell at its top."""
+        self.page.set_viewport_size({"width": 1100 + FRAME, "height": height})
+        self.scroll_to(cell)
+        self.notebook.screenshot(name, self.page.locator(".jp-NotebookPanel-notebook"))
+        self.page.set_viewport_size(TALL)
+
+    def violations(self) -> list[str]:
+        """What axe-core finds in the course's own outputs."""
+        self.page.evaluate(AXE.read_text())
+        return self.page.evaluate(RUN_AXE, OURS)
+
+    def wait_for_kernel(self) -> None:
+        """Wait until a notebook in which nothing runs could run something."""
+        self.page.wait_for_function("() => window.harness.kernel()?.connectionStatus === 'connected'")
+
+    def too_wide(self, width: int) -> list[str]:
+        """Which of the course's outputs would scroll sideways on a page of this width."""
+        self.page.set_viewport_size(TALL | {"width": width})
+        self.settle()
+        found = self.page.evaluate(WIDER_THAN_ROOM, OURS)
+        self.page.set_viewport_size(TALL)
+        return found

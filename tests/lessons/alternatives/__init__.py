@@ -1,0 +1,34 @@
+"""Right answers in other shapes than the lesson's own: all of them must get full points.
+
+One module per lesson; in it one class per exercise, named like the exercise, with one right answer per member. They
+are graded as text, as a student would have them in a cell, beside the right answers to the other exercises.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import textwrap
+from types import FunctionType, ModuleType
+
+from autograder.exercise import Definition
+
+IMPORTS = "import math\n\nimport numpy as np\n\n\n"
+
+
+def texts(lesson: str, definition: Definition) -> dict[str, str]:
+    """Name -> text of a cell, for every listed alternative of one exercise."""
+    module = importlib.import_module(f"{__name__}.{lesson}")
+    listed = {k: f for k, f in vars(getattr(module, definition.name)).items() if not k.startswith("_")}
+    return {name: _text(module, function, definition.name) for name, function in listed.items()}
+
+
+def _text(module: ModuleType, function: FunctionType, name: str) -> str:
+    own = textwrap.dedent(inspect.getsource(function))
+    return IMPORTS + _helpers(module) + re.sub(rf"\A(def|class) {function.__name__}\b", rf"\1 {name}", own)
+
+
+def _helpers(module: ModuleType) -> str:
+    found = [f for f in vars(module).values() if isinstance(f, FunctionType) and f.__module__ == module.__name__]
+    return "".join(inspect.getsource(f) + "\n\n" for f in found)

@@ -1,0 +1,68 @@
+"""What students get: no answer in it, no points for it, and every check says that nothing is there yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.exercise import definitions
+from tests.grading.classroom import ROOT, Classroom
+from tests.lessons.tools import (
+    answer_lines,
+    executed,
+    misconception_lines,
+    questions,
+    reference_lines,
+    shown,
+    solution_lines,
+)
+
+OURS = ("/course/", "/autograder/", "/nbgrader/")
+
+
+def released_text(lesson: str) -> str:
+    """Every cell of the committed notebook, white space evened out."""
+    notebook = nbformat.read(ROOT / "release" / lesson / f"{lesson}.ipynb", as_version=4)
+    return "\n".join(" ".join(line.split()) for c in notebook.cells for line in c.source.splitlines())
+
+
+def test_nothing_of_the_answers_is_in_the_released_notebook(lesson: str) -> None:
+    """No line of a solution, a reference or a misconception, no answer to a question."""
+    lines = released_text(lesson)
+    secrets = solution_lines(lesson) | answer_lines(lesson) | reference_lines(lesson) | misconception_lines(lesson)
+    assert len(secrets) > 30  # the comparison has something to compare
+    assert [line for line in secrets if line in lines] == []
+
+
+def test_nothing_of_the_grading_is_in_the_released_file(lesson: str) -> None:
+    """No hidden test, no marker, no hint for a misconception, no explanation of an option; the raw file is searched."""
+    raw = (ROOT / "release" / lesson / f"{lesson}.ipynb").read_text(encoding="utf-8")
+    hints = [h for d in definitions(lesson).values() for h in getattr(d, "hints", {}).values()]
+    explanations = [o.explanation for q in questions(lesson) for o in q.options]
+    words = ["graded(", "### BEGIN", "### END", "HIDDEN", "autograder", "misconception", "reference("]
+    assert [w for w in [*words, *hints, *explanations] if w in raw] == []
+
+
+@pytest.mark.slow
+def test_every_check_of_the_released_notebook_says_not_implemented_yet(lesson: str, tmp_path: Path) -> None:
+    """A student who only runs all cells sees no traceback that goes through our code."""
+    notebook = nbformat.read(ROOT / "release" / lesson / f"{lesson}.ipynb", as_version=4)
+    done = executed(notebook, tmp_path, allow_errors=True)
+    checks = {c.id: shown(c) for c in done.cells if c.cell_type == "code" and c.source.startswith("check(")}
+    assert len(checks) == len(definitions(lesson))
+    assert [name for name, text in checks.items() if "not implemented yet" not in text.lower()] == []
+    errors = [o for c in done.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
+    assert {e.ename for e in errors} <= {"NotImplementedError"}  # an experiment calls what is not there yet
+    assert [word for e in errors for word in OURS if word in "\n".join(e.traceback)] == []
+
+
+@pytest.mark.slow
+def test_released_notebook_gets_no_points(lesson: str, classroom: Classroom) -> None:
+    """Graded as handed out: 0 everywhere, the reason in every cell, none left for manual grading."""
+    graded = classroom.graded("blank", lesson, {})
+    assert graded.scores == dict.fromkeys(definitions(lesson), 0.0)
+    assert [i for i, text in graded.said.items() if "not implemented yet" not in text.lower()] == []
+    assert "Traceback" not in " ".join(graded.said.values())
+    assert graded.feedback.count("not implemented yet") >= len(definitions(lesson))
