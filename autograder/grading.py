@@ -18,6 +18,8 @@ from course.checks.runner import Outcome, plain, revive
 from course.checks.script import Script
 
 MAX_STAND_IN_CALLS = 100
+# A stand-in's reference runs on our side with arguments of the student's choosing: nothing large may come of them.
+MAX_STAND_IN_NUMBER, MAX_STAND_IN_ENTRIES = 1_000, 100_000
 
 
 def grade(
@@ -73,11 +75,23 @@ def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], referen
             return _outcomes(answer, len(script))
         try:
             name, (args, kwargs) = str(wanted["name"]), wanted["args"]
+            _require_modest([args, kwargs])
             value = plain(references[name](*revive(args), **revive(kwargs)))
         except Exception as error:
             return [{"raised": type(error).__name__, "bases": [], "message": f"in a helper: {str(error)[:200]}"}]
         oracle[name].append([args, kwargs, value])
     raise StudentCodeDied("Your code calls its helpers too many times.")
+
+
+def _require_modest(value: Any) -> None:
+    array = getattr(value, "array", value)
+    if isinstance(value, int) and abs(value) > MAX_STAND_IN_NUMBER:
+        raise ValueError(f"the number {value} is too large for this check")
+    if isinstance(array, np.ndarray) and array.size > MAX_STAND_IN_ENTRIES:
+        raise ValueError(f"an array of {array.size:,} entries is too large for this check")
+    if isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            _require_modest(item)
 
 
 def _outcomes(answer: dict[str, Any], steps: int) -> list[Outcome]:

@@ -21,10 +21,16 @@ RUN_AXE = """async (ours) => {
   return result.violations.flatMap((v) =>
     v.nodes.map((node) => `${v.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`));
 }"""
-WIDER_THAN_ROOM = """(ours) => [...document.querySelectorAll(ours)]
-  .flatMap((part) => [part, part.closest(".jp-OutputArea-output")])
-  .filter((part) => part.scrollWidth > part.clientWidth + 1)
-  .map((part) => `${part.className}: ${part.scrollWidth} > ${part.clientWidth}`)"""
+WIDER_THAN_ROOM = """(ours) => [...document.querySelectorAll(ours)].flatMap((part) => {
+  const output = part.closest(".jp-OutputArea-output");
+  const scrolls = (element) => ["auto", "scroll"].includes(getComputedStyle(element).overflowX)
+    && element.scrollWidth > element.clientWidth + 1;
+  const sticksOut = part.getBoundingClientRect().right > output.getBoundingClientRect().right + 1;
+  return [output, part, ...part.querySelectorAll("*")].filter((one) => scrolls(one) || (one === part && sticksOut))
+    .map((one) => `${one.className}: ${one.scrollWidth} > ${one.clientWidth}`);
+})"""
+TALL = {"width": 1280, "height": 1400}  # room for the whole of any widget
+FRAME = 66  # the page's side bars
 
 
 def released(chapter: str) -> Path:
@@ -38,10 +44,6 @@ def solution(exercise_id: str) -> str:
     path = ROOT / "solutions" / CHAPTERS[chapter] / f"{CHAPTERS[chapter]}.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return next("".join(c["source"]) for c in cells if c["id"] == f"{chapter}-{name}-code")
-
-
-TALL = {"width": 1280, "height": 1400}  # room for the whole of any widget
-FRAME = 66  # the page's side bars
 
 
 class Lesson:
