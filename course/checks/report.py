@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from html import escape
 
@@ -22,6 +23,8 @@ HEADINGS = {
 # border and the mark, while the text keeps the theme's own colour.
 COLOURS = {"passed": "#2e8b62", "partial": "#b7791f", "failed": "#c2483f", "missing": "#7a8394", "unsolved": "#7a8394"}
 MARKS = {"passed": "\u2713", "partial": "\u25d0", "failed": "\u2717", "missing": "?", "unsolved": "\u25cb"}
+WIDTH = 96  # of plain text: as much as nbgrader's Validate dialog shows
+INDENT = {"initial_indent": "  ", "subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
 
 
 def points_text(points: float) -> str:
@@ -68,9 +71,8 @@ class Report:
         return lines
 
     def __repr__(self) -> str:
-        return "\n".join(
-            [f"{MARKS[self.verdict.status]} {self.heading} ({self.score})", *("  " + x for x in self.lines())]
-        )
+        first = f"{MARKS[self.verdict.status]} {self.heading} ({self.score})"
+        return "\n".join([first, *(textwrap.fill(line, WIDTH, **INDENT) for line in self.lines())])
 
     def _repr_html_(self) -> str:
         colour = COLOURS[self.verdict.status]

@@ -23,7 +23,9 @@ class AttentionPlane(Card):
 
     def __init__(self, attention: Callable[..., Any] | None = None):
         self.attention = Driven(attention, supplied.attention, "scaled_dot_product_attention")
-        self.tokens = w.ToggleButtons(options=TOKENS, value="sat", description="query of", style={"button_width": "auto"})
+        self.tokens = w.ToggleButtons(
+            options=TOKENS, value="sat", description="query of", style={"button_width": "auto"}
+        )
         self.x = slider(0, -3, 3, 0.05, "query x")
         self.y = slider(0, -3, 3, 0.05, "query y")
         self.scaled = switch(True, SCALE_LABEL)
@@ -115,9 +117,23 @@ class AttentionPlane(Card):
         hover = self.weights.hover
         i, j = hover if hover else (self.selected, int(np.argmax(right[self.selected])))
         (qx, qy), (kx, ky) = self.q[i], self.k[j]
-        dot = [_n(qx, "query"), _t(" \u00b7 "), _n(kx, "key"), _t(" + "), _n(qy, "query"), _t(" \u00b7 "), _n(ky, "key")]
+        dot = [
+            _n(qx, "query"),
+            _t(" \u00b7 "),
+            _n(kx, "key"),
+            _t(" + "),
+            _n(qy, "query"),
+            _t(" \u00b7 "),
+            _n(ky, "key"),
+        ]
         top = {"fraction": [dot, [_t("\u221a2")]]} if self.scaled.value else None
-        who = [_t("("), {"text": TOKENS[i], "role": "query"}, _t(" \u2192 "), {"text": TOKENS[j], "role": "key"}, _t(") = ")]
+        who = [
+            _t("("),
+            {"text": TOKENS[i], "role": "query"},
+            _t(" \u2192 "),
+            {"text": TOKENS[j], "role": "key"},
+            _t(") = "),
+        ]
         score = [_i("score"), *who, *([top] if top else dot), _t(" = "), _bold(scores[i, j])]
         total = [part for s in scores[i] for part in (_t(" + "), *_power(s))][1:]
         share = {"fraction": [_power(scores[i, j]), total]}

@@ -88,7 +88,7 @@ class Card(w.VBox):
         self._status = w.HTML(layout=w.Layout(width="auto"))
         self._status.add_class("cw-status")
         heading = w.HTML(f'<div class="cw-card-title" role="heading" aria-level="3">{escape(title)}</div>')
-        super().__init__([heading, row(controls), row(views), self._status])
+        super().__init__([heading, row(controls).add_class("cw-controls"), row(views), self._status])
         self.add_class("course-widget")
         self._quiet = False
 
@@ -144,9 +144,7 @@ class Card(w.VBox):
 
 def row(children: list[w.Widget]) -> w.Box:
     """Widgets side by side, wrapping on narrow pages."""
-    box = w.Box(children)
-    box.add_class("cw-row")
-    return box
+    return w.Box(children).add_class("cw-row")
 
 
 def column(children: list[w.Widget]) -> w.VBox:
@@ -160,7 +158,7 @@ def slider(value: float, low: float, high: float, step: float, label: str) -> w.
     """A labelled slider that reports while it is dragged; its track has the same length whatever its label's."""
     return w.FloatSlider(
         value=value, min=low, max=high, step=step, description=label, continuous_update=True, readout_format=".2f",
-        layout=w.Layout(width=f"{190 + 7 * len(label)}px"), style={"description_width": "initial"},
+        layout=w.Layout(width=f"{170 + 7 * len(label)}px"), style={"description_width": "initial"},
     )  # fmt: skip
 
 

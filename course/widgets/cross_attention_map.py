@@ -13,7 +13,7 @@ from course.widgets.views import Heatmap
 
 ENGLISH = ["the", "cat", "drinks", "milk"]
 GERMAN = ["die", "Katze", "trinkt", "Milch"]
-# Made up by hand: three numbers of meaning (article, animal, drinking), then noun (+1) or verb (-1).
+FEATURES = ["article", "animal", "drink", "kind"]  # made up by hand: three of meaning, then the kind
 WORDS = np.array([[1.0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, -1], [0, 0.2, 0.9, 1]])  # the same in both languages
 D_K = 4
 
@@ -38,7 +38,13 @@ class CrossAttentionMap(Card):
             column_title="memory", vmin=0.0, vmax=1.0, title="Where each German word looks",
             description="Table of cross-attention weights: German words in rows, English words in columns",
         )  # fmt: skip
-        super().__init__("Writing German, reading English", [self.focus, self.sharpness], [self.weights])
+        words = Heatmap(
+            values=WORDS, row_labels=ENGLISH, column_labels=FEATURES, signed=True, digits=1,
+            title="The made-up word vectors",
+            note="Kind: 1 for a noun, \u22121 for a verb. A German word has the vector of its English twin.",
+            description="Table of the vectors of the English words: three numbers of meaning, one for noun or verb",
+        )  # fmt: skip
+        super().__init__("Writing German, reading English", [self.focus, self.sharpness], [self.weights, words])
         self.listen(self.focus, "value", lambda _: None)
         self.listen(self.sharpness, "value", lambda _: None)
         self.redraw()

@@ -46,7 +46,8 @@ class MaskLab(Card):
             description="Mask: 1 where the query of the row may look at the key of the column; cells can be switched",
         )  # fmt: skip
         self.weights = Heatmap(
-            **labels, vmin=0.0, vmax=1.0, title="The weights: each row shares 1",
+            **labels, vmin=0.0, vmax=1.0, title="The weights",
+            note="Each row shares 1 among the keys that the mask allows.",
             description="Attention weights under this mask",
         )  # fmt: skip
         super().__init__("What may a token look at?", [self.preset], [self.mask_view, self.weights])

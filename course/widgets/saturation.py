@@ -41,7 +41,9 @@ class SoftmaxSaturation(Card):
             title="How much the softmax still listens",
             description="Two curves over d_k: the mean norm of the softmax's gradient with and without the scale",
         )  # fmt: skip
-        super().__init__("Large scores make a deaf softmax", [self.width, self.scaled], [self.bars, column([self.curves])])
+        super().__init__(
+            "Large scores make a deaf softmax", [self.width, self.scaled], [self.bars, column([self.curves])]
+        )
         self.listen(self.width, "value", lambda _: None)
         self.listen(self.scaled, "value", lambda _: None)
         self.norms = {name: self._curve(scaled) for name, scaled in (("scaled", True), ("not scaled", False))}

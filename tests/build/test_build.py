@@ -161,7 +161,11 @@ def test_cells_have_names_of_their_own(lesson: str) -> None:
 def test_points_in_the_notebook_are_the_definitions(lesson: str) -> None:
     """In the metadata, and in the text above each exercise."""
     cells = nbformat.read(notebook_path(ROOT, "release", lesson), as_version=4).cells
-    points = {c.id.replace("-", ".", 1): c.metadata.nbgrader.points for c in cells if "points" in c.metadata.get("nbgrader", {})}
+    points = {
+        c.id.replace("-", ".", 1): c.metadata.nbgrader.points
+        for c in cells
+        if "points" in c.metadata.get("nbgrader", {})
+    }
     assert points == {d.id: d.points for d in definitions(lesson).values()}
     prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     for d in definitions(lesson).values():

@@ -94,7 +94,9 @@ def test_stale_files_are_named_on_the_command_line(repo: Path) -> None:
     """`--check` as CI runs it, then the build it asks for."""
     replaced(text_path(repo), "## Recap", "## Summary")
     done = run(repo, "build", "--check", LESSON)
-    assert_refused(done, f"stale: release/{LESSON}/{LESSON}.ipynb", f"stale: solutions/{LESSON}/{LESSON}.ipynb", "make build")
+    assert_refused(
+        done, f"stale: release/{LESSON}/{LESSON}.ipynb", f"stale: solutions/{LESSON}/{LESSON}.ipynb", "make build"
+    )
     done = run(repo, "build", LESSON)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote: ") == 2

@@ -1,4 +1,4 @@
-"""A course in a folder of its own whose submissions are graded by the real nbgrader: what the tests of grading share."""
+"""A course in a folder of its own whose submissions are graded by the real nbgrader; tests of grading share it."""
 
 from __future__ import annotations
 

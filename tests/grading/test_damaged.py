@@ -59,7 +59,7 @@ def edited(cell_id: str, text: str) -> Change:
 
 
 def split(cell_id: str, at: str, before: str = "") -> Change:
-    """A cell, with `before` put before it, is cut in two at `at`, as JupyterLab does it: both halves keep all metadata."""
+    """A cell, with `before` on top, is cut in two at `at` as JupyterLab does it: both halves keep all metadata."""
 
     def change(nb: NotebookNode) -> None:
         whole = cell(nb, cell_id)

@@ -10,6 +10,7 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
+from autograder.configuration import course_config
 from autograder.grading import generator
 from autograder.seeds import seed_for
 from tests.grading.classroom import Classroom, Graded, fill, full_points, slimmed, solved
@@ -48,7 +49,7 @@ def test_students_get_cases_of_their_own(classroom: Classroom) -> None:
 
 def test_a_seed_is_kept_for_each_assignment_student_and_code(tmp_path) -> None:
     """Any change of the three gives another seed; asking again gives the same."""
-    db = f"sqlite:///{tmp_path / 'gradebook.db'}"
+    db = course_config(tmp_path).CourseDirectory.db_url
     keys = [("a", "s", "code"), ("b", "s", "code"), ("a", "t", "code"), ("a", "s", "other code")]
     seeds = [seed_for(db, *key) for key in keys]
     assert len(set(seeds)) == 4

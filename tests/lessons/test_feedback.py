@@ -66,7 +66,9 @@ def test_page_explains_and_keeps_its_secrets(submission, lesson: str, classroom:
     assert [i for i, text in graded.said.items() if text not in page] == []
     assert "Traceback" not in page
     assert not re.search(r"/(autograder|course|nbgrader)/\w+", page)
-    own = " ".join(" ".join(c.source for c in graded.notebook.cells).split())  # a mistake shares lines with what is right
+    own = " ".join(
+        " ".join(c.source for c in graded.notebook.cells).split()
+    )  # a mistake shares lines with what is right
     lines = reference_lines(lesson) | solution_lines(lesson) | answer_lines(lesson)
     assert [line for line in lines if line in page and line not in own] == []
     for d in computing(lesson):

@@ -14,7 +14,7 @@ HIDDEN_SEEDS = range(3)
 
 
 def round_of(classroom: Classroom, lesson: str, number: int) -> Graded:
-    """The submission in which every exercise has its misconception of this number; where there is none, it is solved."""
+    """The submission with misconception number so and so in every exercise; one that has no so many is solved."""
     answers = solved(lesson)
     for d in computing(lesson):
         names = list(d.misconceptions)

@@ -128,4 +128,3 @@ def _numbers(tree: Any) -> Iterator[float]:
         yield from (float(x) for x in tree.flat if np.isfinite(x))
     elif isinstance(tree, float) and np.isfinite(tree):
         yield tree
-

@@ -87,7 +87,7 @@ class cross_attention:
 
     def with_masked_attention(x, memory, w_q, w_k, w_v):
         mask = np.full((x.shape[0], memory.shape[0]), True)
-        return masked_attention(x @ w_q, memory @ w_k, memory @ w_v, mask)[0]  # noqa: F821
+        return masked_attention(x @ w_q, memory @ w_k, memory @ w_v, mask)[0]
 
     def einsum(x, memory, w_q, w_k, w_v):
         scores = np.einsum("nd,dk,mk->nm", x, w_q, memory @ w_k, optimize=True) * w_q.shape[1] ** -0.5
@@ -133,7 +133,7 @@ class decoder_block:
         z = layer_norm(out, p["norm_1"]["gain"], p["norm_1"]["bias"])  # noqa: F821
         s, c, f = p["self"], p["cross"], p["ffn"]
         mask = causal_mask(len(x))
-        out += masked_attention(z @ s["w_q"], z @ s["w_k"], z @ s["w_v"], mask)[0] @ s["w_o"]  # noqa: F821
+        out += masked_attention(z @ s["w_q"], z @ s["w_k"], z @ s["w_v"], mask)[0] @ s["w_o"]
         out += cross_attention(normed(out, p["norm_2"]), memory, c["w_q"], c["w_k"], c["w_v"]) @ c["w_o"]
         out += tanh_gelu(normed(out, p["norm_3"]) @ f["w_1"] + f["b_1"]) @ f["w_2"] + f["b_2"]
         return out

@@ -245,7 +245,7 @@ function tipText(state, row, column) {
 function meaning(state, row, column) {
   const { values, texts, masked, wrong, digits } = state;
   if (wrong[row]?.[column]) return wrongText(state, row, column);
-  return masked[row]?.[column] ? "masked" : format(values[row][column], texts[row][column] ? digits + 2 : digits);
+  return masked[row]?.[column] ? "masked" : format(values[row][column], digits && digits + 2);
 }
 
 function wrongText({ texts, masked, expected, digits }, row, column) {
