@@ -23,7 +23,7 @@ HEADINGS = {
 # border and the mark, while the text keeps the theme's own colour.
 COLOURS = {"passed": "#2e8b62", "partial": "#b7791f", "failed": "#c2483f", "missing": "#7a8394", "unsolved": "#7a8394"}
 MARKS = {"passed": "\u2713", "partial": "\u25d0", "failed": "\u2717", "missing": "?", "unsolved": "\u25cb"}
-WIDTH = 96  # of plain text: as much as nbgrader's Validate dialog shows
+WIDTH = 92  # of plain text: as much as nbgrader's Validate dialog shows
 INDENT = {"initial_indent": "  ", "subsequent_indent": "    ", "break_long_words": False, "break_on_hyphens": False}
 
 

@@ -30,7 +30,7 @@ def masked_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarr
 
 
 class MaskLab(Card):
-    """The widget; `attention` is (q, k, v, mask) -> (output, weights), `mask` is n -> (n, n); None: the course's own."""
+    """The widget; `attention` is (q, k, v, mask) -> (output, weights), `mask` n -> (n, n); None: the course's own."""
 
     def __init__(self, attention: Callable[..., Any] | None = None, mask: Callable[..., Any] | None = None):
         self.attention = Driven(attention, masked_attention, "masked_attention")

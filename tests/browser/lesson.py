@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
 from playwright.sync_api import Locator
 
-from tests.browser.component import AXE
-from tests.browser.lab import ROOT, NotebookPage
+from tests.browser.bare_page import WIDGETS
+from tests.browser.lab import ROOT, THEMES, NotebookPage, Theme
 
+AXE = WIDGETS / "js" / "node_modules" / "axe-core" / "axe.min.js"
 CHAPTERS = {"ch02": "ch02_scaled_dot_product", "ch06": "ch06_decoder"}
 OURS = (
     ".course-widget, .cw-view, .jp-OutputArea-output section[role=status], .jp-OutputArea-output table.course-progress"
@@ -80,6 +82,15 @@ class Lesson:
         """An attribute of the object that a cell showed last, as the kernel has it."""
         count = self.notebook.cells()[self.places[cell]]["execution_count"]
         return self.notebook.py(f"Out[{count}].{attribute}")
+
+    def in_both_themes(self) -> Iterator[Theme]:
+        """Switch the open page to light, then to dark, as the Settings menu does."""
+        for theme, name in THEMES.items():
+            self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
+            light = str(theme == "light").lower()
+            self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+            self.settle()
+            yield theme
 
     def settle(self) -> None:
         """Wait until the views have told Python (they do so every 40 ms), Python has answered, and all is painted."""

@@ -100,7 +100,6 @@ def test_stale_files_are_named_on_the_command_line(repo: Path) -> None:
     done = run(repo, "build", LESSON)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("wrote: ") == 2
-    assert "everything is up to date" in run(repo, "build", "--check", LESSON).stdout
 
 
 @pytest.mark.slow

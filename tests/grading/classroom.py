@@ -24,7 +24,6 @@ from autograder.demo import Answers, answer_cell, fill
 from autograder.exercise import definitions
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECK_SECONDS, CELL_SECONDS = 2.0, 3  # endless loops should not keep the tests waiting
 SETUP = """import numpy as np
 from course import check
 from course.supplied import attention, gelu, layer_norm, softmax"""
@@ -96,12 +95,12 @@ class Graded:
 class Classroom:
     """A course folder with released lessons; submissions are put straight into submitted/, as `collect` does."""
 
-    def __init__(self, folder: Path, lessons: list[str]):
+    def __init__(self, folder: Path, lessons: list[str], check_seconds: float = 10.0, cell_seconds: int = 30):
         self.folder = folder
         self.config = course_config(folder)
         self.config.Exchange.cache = str(folder / "cache")
-        self.config.GradeSubmission.check_seconds = CHECK_SECONDS
-        self.config.Execute.timeout = CELL_SECONDS
+        self.config.GradeSubmission.check_seconds = check_seconds
+        self.config.Execute.timeout = cell_seconds
         self.config.NbGraderAPI.log_level = logging.WARNING
         self.db_url = self.config.CourseDirectory.db_url
         (folder / "exchange").mkdir(parents=True)

@@ -13,8 +13,8 @@ LESSONS = ["ch02_scaled_dot_product", "ch06_decoder"]
 
 @pytest.fixture(scope="session")
 def classroom(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
-    """A course of its own for this directory."""
-    return Classroom(tmp_path_factory.mktemp("class"), LESSONS)
+    """A course of its own for this directory, in which endless loops do not keep us waiting."""
+    return Classroom(tmp_path_factory.mktemp("class"), LESSONS, check_seconds=3.0, cell_seconds=4)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ ATTENTION = "ch02.scaled_dot_product_attention"
 SIGNATURE = "def scaled_dot_product_attention(q, k, v):\n"
 
 IN_A_FUNCTION = {
-    "endless loop": ("while True: pass", "took longer than 2 s. Is there a loop that does not end?"),
+    "endless loop": ("while True: pass", "took longer than 3 s. Is there a loop that does not end?"),
     "loop that cannot be interrupted": (
         "import signal\n    signal.signal(signal.SIGINT, signal.SIG_IGN)\n    while True: pass",
         "Your code",
