@@ -6,6 +6,7 @@ import inspect
 import os
 import sys
 import textwrap
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,15 @@ def check(exercise_id: str, target: Any = None) -> None:
 def verdict(subject: Sheet, namespace: dict[str, Any]) -> Verdict:
     """The visible check's verdict on the object in `namespace`, without showing anything."""
     cells = [*_cells(namespace), source_of(namespace.get(subject.name))]
-    return judge.judge(subject, lambda script: runner.run_script(script, namespace), cells)
+    found = judge.judge(subject, lambda script: runner.run_script(script, namespace), cells)
+    return found if found.passed else replace(found, notes=[*found.notes, *_unfinished_helpers(subject, namespace)])
+
+
+def _unfinished_helpers(subject: Sheet, namespace: dict[str, Any]) -> list[str]:
+    """Which of the functions that an exercise builds on do not pass: the fault may lie there."""
+    helpers = [sheet.load_sheet(i) for i in subject.uses]
+    broken = [f"`{h.name}`" for h in helpers if not verdict(h, namespace).passed]
+    return [f"Look there first, if you call it: {', '.join(broken)} does not pass its own check yet."] if broken else []
 
 
 def _cells(namespace: dict[str, Any]) -> list[str]:
@@ -52,12 +61,6 @@ def _cells(namespace: dict[str, Any]) -> list[str]:
         return [cell for cell in ran if isinstance(cell, str)]
     modules = [(name, value) for name, value in namespace.items() if issubclass(type(value), ModuleType)]
     return [f"import {module.__name__} as {name}" for name, module in modules]
-
-
-def passes(exercise_id: str, target: Any) -> bool:
-    """Whether an object passes the visible checks of an exercise; silent, for widgets."""
-    subject = sheet.load_sheet(exercise_id)
-    return verdict(subject, {**_caller_namespace(), subject.name: target}).passed
 
 
 def source_of(target: Any) -> str:

@@ -31,7 +31,7 @@ class AnswerCard(Report):
 _CHILD = ".jp-OutputArea-child"
 _ONE_EXPLANATION = (
     f"<style>{_CHILD}:has(.cw-picker) + {_CHILD} .course-explanation,"
-    f"{_CHILD}:has(+ {_CHILD} .course-explanation) > :not(:has(*)) {{ display: none }}</style>"
+    f"{_CHILD}:has(+ {_CHILD} .course-explanation) > .jp-OutputArea-output:not(:has(*)) {{ display: none }}</style>"
 )
 
 

@@ -18,6 +18,7 @@ from platformdirs import user_data_path
 
 from course.checks import sheet
 from course.checks.judge import Verdict
+from course.checks.report import points_text
 
 
 def path() -> Path:
@@ -92,7 +93,7 @@ class Progress:
     def __repr__(self) -> str:
         width = max((len(r[0]) for r in self.rows), default=0)
         return "\n".join(
-            f"{name:<{width}}  {done:>2} of {of:<2} done  {got:g} of {points:g} points"
+            f"{name:<{width}}  {done:>2} of {of:<2} done  {got:g} of {points_text(points)}"
             for name, got, points, done, of in self.rows
         )
 
@@ -100,7 +101,7 @@ class Progress:
         cells = "".join(
             f'<tr><th scope="row" style="text-align:left">{escape(name)}</th><td>{done} of {of}</td>'
             f'<td><progress max="{points:g}" value="{got:g}" aria-label="{escape(name)}"></progress></td>'
-            f"<td>{got:g} of {points:g} points</td></tr>"
+            f"<td>{got:g} of {points_text(points)}</td></tr>"
             for name, got, points, done, of in self.rows
         )
         head = "<tr><th>Lesson</th><th>done</th><th></th><th>points</th></tr>"

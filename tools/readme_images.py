@@ -20,10 +20,12 @@ MOST_BYTES = 250_000
 
 
 def compact(source: Path, target: Path) -> int:
-    """Write a picture with at most 256 colours; returns its size in bytes."""
+    """Write a picture, with 256 colours only if it is too large otherwise; returns its size in bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    colours = Image.open(source).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    colours.save(target, optimize=True)
+    picture = Image.open(source).convert("RGB")
+    picture.save(target, optimize=True)
+    if target.stat().st_size > MOST_BYTES:
+        picture.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
     return target.stat().st_size
 
 

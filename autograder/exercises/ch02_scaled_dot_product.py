@@ -60,7 +60,7 @@ class project_qkv:
 
 
 @exercise(
-    parts={"values": 3, "large scores": 1, "bad input": 1},
+    parts={"values": 4, "large scores": 1},
     minutes=12,
     source="Vaswani et al. 2017, section 3.2.1, equation 1",
     forbids={"torch": "this chapter builds attention from NumPy", "scipy": "this chapter builds attention from NumPy"},
@@ -78,14 +78,8 @@ class scaled_dot_product_attention:
         for size in (300.0, 3000.0):
             q, k, v = (rng.standard_normal(s) for s in [(3, 4), (5, 4), (5, 2)])
             yield case(size * q, k, v, label=f"scores around {size:g}", part="large scores")
-        q, k, v = (rng.standard_normal(s) for s in [(3, 4), (5, 6), (5, 2)])
-        yield case(q, k, v, label="queries and keys of different width", part="bad input")
-        q, k, v = (rng.standard_normal(s) for s in [(3, 4), (5, 4), (4, 2)])
-        yield case(q, k, v, label="more keys than values", part="bad input")
 
     def reference(q, k, v):
-        if q.shape[-1] != k.shape[-1] or k.shape[0] != v.shape[0]:
-            raise ValueError("shapes do not fit")
         weights = np.empty((len(q), len(k)))
         for i, query in enumerate(np.asarray(q, np.float64)):
             scores = [float(np.dot(query, key)) / k.shape[-1] ** 0.5 for key in k]

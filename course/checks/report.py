@@ -53,11 +53,11 @@ class Report:
         """The explanation, one sentence or two a line; code is in backticks."""
         v = self.verdict
         if v.status in ("missing", "unsolved"):
-            return [v.first.difference.public] if v.first and v.status == "missing" else []
+            return ([v.first.difference.public] if v.first and v.status == "missing" else []) + v.notes
         many = len(v.parts) > 1
         lines = [line for part in v.parts if part.difference for line in self._part_lines(part, many)]
         lines += [
-            f"{part.name}: right, and it counts as soon as {v.parts[0].name} is." for part in v.parts if part.held_back
+            f"{part.name}: right; it counts once {v.parts[0].name} is right too." for part in v.parts if part.held_back
         ]
         lines += [f"Hint: {v.hint}"] if v.hint else []
         return lines + v.notes

@@ -157,9 +157,9 @@ def show_in_both_themes(lesson: Lesson, check: str, widget: str) -> None:
         lesson.picture(f"ch02-{theme}-{check}", "ch02-scaled_dot_product_attention")
         lesson.picture(f"ch02-{theme}-{widget}", OWN_PLANE)
         if (theme, widget) == ("dark", "widget-wrong"):
-            lesson.picture_for_readme("readme-check-dark", "ch02-scaled_dot_product_attention-code", 900)
+            lesson.picture_for_readme("readme-check-dark", "ch02-scaled_dot_product_attention-code", 868)
         if (theme, widget) == ("light", "widget-yours"):
-            lesson.picture_for_readme("readme-lesson-light", OWN_PLANE, 900)
+            lesson.picture_for_readme("readme-lesson-light", OWN_PLANE, 868)
 
 
 def test_saturation_is_measured_by_the_students_function(open_lesson: OpenLesson) -> None:

@@ -268,13 +268,6 @@ def test_under_validate_a_passed_check_is_silent(shell, monkeypatch):
     assert tracking.read() == {}
 
 
-def test_passes_is_silent(capsys):
-    assert checking.passes("ch99.row_means", toys.row_means.reference)
-    assert not checking.passes("ch99.row_means", len)
-    assert capsys.readouterr().out == ""
-    assert tracking.read() == {}
-
-
 def judged(earned: float, exercise_id: str = "ch99.row_means") -> Verdict:
     """A verdict worth some points."""
     return Verdict(exercise_id, "row_means", 3, [PartVerdict("values", earned)])

@@ -103,7 +103,7 @@ def test_raise_value_error_alone_earns_nothing():
     found = verdict(toys.row_means, "def row_means(x): raise ValueError")
     assert (found.status, found.earned) == ("failed", 0)
     assert [p.held_back for p in found.parts] == [False, True]
-    assert "bad input: right, and it counts as soon as values is." in repr(Report(found))
+    assert "bad input: right; it counts once values is right too." in repr(Report(found))
 
 
 def test_an_unfinished_branch_does_not_take_what_is_right():
