@@ -134,7 +134,7 @@ def test_wrong_then_right(open_lesson: OpenLesson) -> None:
     right = solution(ATTENTION)
     said = lesson.write(ATTENTION, right.replace(" / np.sqrt(k.shape[-1])", "")).inner_text()
     assert "scaled_dot_product_attention: not right yet" in said
-    assert re.search(r"values \(3 points\): .* the first is at \[0, 0\]\. Expected -?[\d.]+ there, got -?[\d.]+", said)
+    assert re.search(r"values \(\d points\): .* the first is at \[0, 0\]\. Expected -?[\d.]+ there, got -?[\d.]+", said)
     assert "Hint: The division is missing: scores are divided by the square root of d_k before the softmax." in said
     output = lesson.run(OWN_PLANE)
     assert output.locator("td .cw-wrong-cell").count() == 16
@@ -157,7 +157,7 @@ def show_in_both_themes(lesson: Lesson, check: str, widget: str) -> None:
         lesson.picture(f"ch02-{theme}-{check}", "ch02-scaled_dot_product_attention")
         lesson.picture(f"ch02-{theme}-{widget}", OWN_PLANE)
         if (theme, widget) == ("dark", "widget-wrong"):
-            lesson.picture_for_readme("readme-check-dark", "ch02-scaled_dot_product_attention-code", 868)
+            lesson.picture_for_readme("readme-check-dark", "ch02-scaled_dot_product_attention-code", 850)
         if (theme, widget) == ("light", "widget-yours"):
             lesson.picture_for_readme("readme-lesson-light", OWN_PLANE, 868)
 
