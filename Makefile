@@ -21,7 +21,7 @@ PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python
 PYTEST = $(RUN) -m pytest
 FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
-SLOW = -m "slow or browser"
+SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo screenshots bench-latency js lock chromium another-python
@@ -75,6 +75,7 @@ bench-latency: $(STAMP) chromium ## Time from a key press to the repainted pictu
 
 screenshots: $(STAMP) chromium $(NODE_MODULES) ## Run the browser tests and leave their pictures in ci-artifacts/
 	$(PYTEST) -m browser $(ARGS)
+	$(BIN)/python tools/readme_images.py
 
 js: $(NODE_MODULES) ## Rebuild the widgets' JavaScript bundle (needs node and npm; students do not)
 	cd $(JS) && npm run build

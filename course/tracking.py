@@ -78,6 +78,7 @@ class Progress:
 
     def __init__(self, names: list[str]):
         entries = read()
+        self.of = "exercise" if len(names) == 1 else "lesson"
         self.rows = [row for name in names for row in self._rows(name, entries, detailed=len(names) == 1)]
 
     @staticmethod
@@ -104,5 +105,5 @@ class Progress:
             f"<td>{got:g} of {points_text(points)}</td></tr>"
             for name, got, points, done, of in self.rows
         )
-        head = "<tr><th>Lesson</th><th>done</th><th></th><th>points</th></tr>"
+        head = f"<tr><th>{self.of}</th><th>done</th><th></th><th>points</th></tr>"
         return f"<table><thead>{head}</thead><tbody>{cells}</tbody></table>"

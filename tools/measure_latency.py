@@ -5,7 +5,7 @@ Opens the released ch02 with the right `scaled_dot_product_attention`, moves the
 takes the time from the key event's own time stamp to the end of the first frame in which the heat-map has changed:
 browser to kernel, the student's function (and ours beside it), back, painted.
 
-    make latency            or            python tools/measure_latency.py --presses 30
+    make bench-latency            or            python tools/measure_latency.py --presses 30
 """
 
 from __future__ import annotations

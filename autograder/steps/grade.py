@@ -54,10 +54,10 @@ class GradeSubmission(Execute):
         exercise_id = directive_of(cell)
         if exercise_id:
             cell.outputs = [self._judged(exercise_id)]
-        elif self.student.recovered():
+        elif cell.cell_type == "code" and self.student.recovered():
             try:
                 cell, resources = super().preprocess_cell(cell, resources, index)
-                cell.outputs = [_shortened(o) for o in cell.get("outputs", [])]
+                cell.outputs = [_shortened(o) for o in cell.outputs]
                 self.ran[index] = cell
             except DeadKernelError:
                 self.student.died = ENDED

@@ -42,7 +42,9 @@ class Report:
     @property
     def heading(self) -> str:
         """`causal_mask: passed`."""
-        return f"{self.verdict.name}: {HEADINGS[self.verdict.status]}"
+        question = [p.name for p in self.verdict.parts] == ["answer"]
+        unsolved = question and self.verdict.status == "unsolved"
+        return f"{self.verdict.name}: {'not answered yet' if unsolved else HEADINGS[self.verdict.status]}"
 
     @property
     def score(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.browser.bare_page import WIDGETS
 from tests.browser.lab import ROOT, THEMES, NotebookPage, Theme
@@ -33,6 +33,8 @@ WIDER_THAN_ROOM = """(ours) => [...document.querySelectorAll(ours)].flatMap((par
 })"""
 TALL = {"width": 1280, "height": 1400}  # room for the whole of any widget
 FRAME = 66  # the page's side bars
+
+expect.set_options(timeout=20_000)  # a loaded machine is slow, not wrong
 
 
 def released(chapter: str) -> Path:

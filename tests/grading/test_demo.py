@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_marks_and_reasons(marks: dict[str, demo.Mark]) -> None:
     assert marks["ada"].reasons == {}
     assert 0 < marks["ben"].score < full
     assert marks["cleo"].score == marks["dan"].score == 0
-    assert all("not implemented yet" in r.lower() for r in marks["dan"].reasons.values())
+    assert all(re.search("not (implemented|answered) yet", r) for r in marks["dan"].reasons.values())
     second = [d for d in definitions(LESSON).values() if isinstance(d, Definition)][1]
     assert marks["eve"].score == marks["finn"].score == full - second.points
     assert "ended the Python process" in marks["eve"].reasons[second.id]
