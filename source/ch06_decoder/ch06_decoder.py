@@ -12,7 +12,8 @@
 # boolean arrays in NumPy.
 #
 # **Where this is used** GPT, Llama and every other language model are stacks of causal blocks (without the
-# cross-attention). Translation models, T5 and Whisper have blocks exactly like the one you build.
+# cross-attention). Whisper's decoder is a stack of blocks like the one you build, with several heads; T5's differs in
+# its norm and activation.
 
 # %%
 import matplotlib.pyplot as plt
