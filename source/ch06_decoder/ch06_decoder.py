@@ -11,7 +11,7 @@
 # **Time** about 60 minutes. **Before this** ch02 (attention), ch05 (layer norm, feed-forward, residuals). **You need**
 # boolean arrays in NumPy.
 #
-# **Where this is used** GPT, Llama and every other language model are stacks of causal blocks (without the
+# **Where this is used** GPT, Llama and most other language models are stacks of causal blocks (without the
 # cross-attention). Whisper's decoder is a stack of blocks like the one you build, with several heads; T5's differs in
 # its norm and activation.
 
