@@ -71,7 +71,6 @@ class Restore(NbGraderPreprocessor):
             self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
         nb.cells, nb.nbformat, nb.nbformat_minor = [from_dict(c) for c in cells], 4, 5
         nb.metadata = from_dict({**KERNEL, "course": _plain_course(course), "restored": notes})
-        resources["restored"] = notes
         return nb, resources
 
 

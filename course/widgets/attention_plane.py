@@ -10,7 +10,7 @@ import numpy as np
 
 from course import plots, supplied
 from course.widgets.base import Card, Driven, button, row, slider, switch
-from course.widgets.views import Bars, Formula, Heatmap, Plane
+from course.widgets.views import Bars, Formula, Heatmap, Plane, number_text
 
 TOKENS = ["the", "cat", "sat", "down"]
 QUERIES = np.array([[0.4, 1.3], [-1.5, 0.5], [1.8, 1.1], [1.2, -1.4]])
@@ -138,7 +138,7 @@ class AttentionPlane(Card):
         total = [part for s in scores[i] for part in (_t(" + "), *_power(s))][1:]
         share = {"fraction": [_power(scores[i, j]), total]}
         weight = [_i("weight"), *who, share, _t(" = "), {**_bold(right[i, j]), "role": "attention"}]
-        if _two(weights[i, j]) != _two(right[i, j]):
+        if number_text(weights[i, j]) != number_text(right[i, j]):
             weight += [_t("   not "), _bold(weights[i, j])]
         return [score, weight]
 
@@ -166,21 +166,15 @@ def _i(text: str) -> dict[str, Any]:
 
 
 def _bold(number: float) -> dict[str, Any]:
-    return {"text": _two(number), "style": "bold"}
+    return {"text": number_text(number), "style": "bold"}
 
 
 def _n(number: float, role: str) -> dict[str, Any]:
-    return {"text": f"({_two(number)})" if number < 0 else _two(number), "role": role}
+    return {"text": f"({number_text(number)})" if number < 0 else number_text(number), "role": role}
 
 
 def _power(exponent: float) -> list[dict[str, Any]]:
-    return [_i("e"), {"sup": [_t(_two(exponent))]}]
-
-
-def _two(number: float) -> str:
-    """Two decimals with a true minus, never -0.00."""
-    text = f"{abs(number):.2f}"
-    return f"\u2212{text}" if number < 0 and float(text) else text
+    return [_i("e"), {"sup": [_t(number_text(exponent))]}]
 
 
 def attention_plane(attention: Callable[..., Any] | None = None) -> AttentionPlane:
