@@ -5,7 +5,6 @@ Everything happens through nbgrader's own commands, in a folder of its own.
 
 from __future__ import annotations
 
-import html
 import inspect
 import re
 import shutil
@@ -30,6 +29,7 @@ from tqdm import tqdm
 from autograder import build, lesson_source, notebooks
 from autograder.configuration import course_config
 from autograder.exercise import Definition, Question, definitions
+from autograder.submission import explanation
 
 MARKER = ".made-by-grade-demo"
 CHECK_SECONDS, CELL_SECONDS = 3.0, 10  # the slow student should not keep us waiting
@@ -211,9 +211,7 @@ def reasons(graded: nbformat.NotebookNode) -> dict[str, str]:
     found = {}
     for cell in graded.cells:
         if is_grade(cell) and float(cell.outputs[0].data["text/plain"]) < cell.metadata.nbgrader.points:
-            name = cell.metadata.nbgrader.grade_id.replace("-", ".", 1)
-            text = html.unescape(re.sub(r"<[^>]+>", " ", cell.outputs[0].data["text/html"]))
-            found[name] = " ".join(text.split())
+            found[cell.metadata.nbgrader.grade_id.replace("-", ".", 1)] = explanation(cell)
     return found
 
 

@@ -18,14 +18,16 @@ import hashlib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from autograder import exercises
 from course.checks.compare import Tolerance, exact
+from course.checks.influence import Place, influential
 from course.checks.judge import Verdict, judge
 from course.checks.runner import Outcome, plain, run_script
 from course.checks.script import Script, call
@@ -78,12 +80,14 @@ class Definition:
             raise DefinitionError(f"{self.id}: no case for {', '.join(sorted(empty))}")
         return Sheet(
             self.id, self.name, self.summary, self.points, self.parts, self.tolerance, self.hints, self.forbids,
-            self.uses, self.minutes, finished,
+            self.uses, self.minutes, _parameters(self.reference), finished,
         )  # fmt: skip
 
     def visible_sheet(self) -> Sheet:
-        """The sheet of the golden data: always the same cases."""
-        return self.sheet(np.random.default_rng(_seed_of(self.id)))
+        """The sheet of the golden data: always the same cases, with what every misconception gives on them."""
+        drawn = self.sheet(np.random.default_rng(_seed_of(self.id)))
+        known = [replace(c, misconceptions=dict(c.misconceptions), matters=list(c.matters)) for c in drawn.cases]
+        return replace(drawn, cases=known)
 
     def verdict_on(self, target: Any, rng: np.random.Generator | None = None) -> Verdict:
         """Judge an object of ours (a misconception, an alternative): on the visible cases, or on fresh ones."""
@@ -100,13 +104,50 @@ class Definition:
         expected = self._outcomes(script, self.reference)
         if strange := opaque_in([script, expected]):
             raise DefinitionError(f"{self.id}: {strange.type_name} cannot be sent or compared (case {label!r})")
-        wrong = {name: self._outcomes(script, m) for name, m in self.misconceptions.items()}
-        return Case(label, part, script, expected, wrong)
+        return Case(label, part, script, expected, _Wrong(self, script), _Matters(self, script))
 
     def _outcomes(self, script: Script, target: Any) -> list[Outcome]:
         with np.errstate(all="ignore"):
             outcomes = run_script(script, {self.name: target})
         return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
+
+
+class _Wrong(Mapping[str, list[Outcome]]):
+    """What each misconception gives on one case, computed when asked for: a right answer never asks."""
+
+    def __init__(self, definition: Definition, script: Script):
+        self.definition, self.script = definition, script
+        self.known: dict[str, list[Outcome]] = {}
+
+    def __getitem__(self, name: str) -> list[Outcome]:
+        if name not in self.known:
+            self.known[name] = self.definition._outcomes(self.script, self.definition.misconceptions[name])
+        return self.known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.definition.misconceptions)
+
+    def __len__(self) -> int:
+        return len(self.definition.misconceptions)
+
+
+class _Matters(Sequence[Place]):
+    """The arguments that the reference's result on one case depends on, computed when asked for."""
+
+    def __init__(self, definition: Definition, script: Script):
+        self.definition, self.script = definition, script
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """See `course.checks.influence`."""
+        one = self.definition
+        return influential(self.script, lambda script: one._outcomes(script, one.reference), one.tolerance)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.places[index]
+
+    def __len__(self) -> int:
+        return len(self.places)
 
 
 @dataclass(frozen=True)
@@ -207,6 +248,11 @@ def opaque_in(value: Any) -> Opaque | None:
 
 def _seed_of(exercise_id: str) -> int:
     return int.from_bytes(hashlib.sha256(exercise_id.encode()).digest()[:8], "big")
+
+
+def _parameters(reference: Any) -> list[str]:
+    """The names of a function's parameters, which are those of the lesson's function too; of a class, none."""
+    return [] if inspect.isclass(reference) else list(inspect.signature(reference).parameters)
 
 
 def _public(body: type) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import jupytext
 from autograder.exercise import Definition, Question, definitions
 from course.checks.report import points_text
 
-OPTIONS = {"exercise", "question", "instructor-only"}
+OPTIONS = {"exercise", "question", "instructor-only", "demonstration"}
 TOKEN = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 
 
@@ -21,11 +21,15 @@ class LessonError(ValueError):
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a lesson. `definition` is set for exercises and check questions."""
+    """One cell of a lesson. `definition` is set for exercises and check questions.
+
+    A `demonstration` (a widget, an experiment) defines nothing that a later cell needs: grading leaves it out.
+    """
 
     kind: str  # "markdown" or "code"
     text: str
     definition: Definition | Question | None = None
+    demonstration: bool = False
 
 
 def folder(root: Path) -> Path:
@@ -61,7 +65,15 @@ def _cell(raw, known: dict[str, Definition | Question], path: Path) -> Cell:
     wanted = options.get("exercise") or options.get("question")
     if wanted is not None and wanted not in known:
         raise LessonError(f"{path}: {wanted!r} is not defined. Defined for this lesson: {', '.join(known)}")
-    return Cell(raw.cell_type, raw.source, known.get(wanted))
+    return Cell(raw.cell_type, raw.source, known.get(wanted), bool(options.get("demonstration")))
+
+
+def demonstrations(root: Path, lesson: str) -> frozenset[str]:
+    """The texts of a lesson's demonstrations; none for a lesson that is not known here."""
+    try:
+        return frozenset(c.text.strip() for c in read(root, lesson) if c.demonstration)
+    except (LookupError, LessonError):
+        return frozenset()
 
 
 def _filled(cell: Cell, cells: list[Cell], known: dict[str, Definition | Question], path: Path) -> Cell:

@@ -1,28 +1,37 @@
-"""UNTRUSTED side, seen from the trusted one: a handle on the process that runs a student's code.
+"""TRUSTED side: a handle on the UNTRUSTED process that runs a student's code.
 
-Grading only ever needs `Student.ask`. `KernelStudent` answers from nbgrader's own Jupyter kernel; a sandboxed process
-can take its place without a change anywhere else.
+Whatever comes out of it is data to be checked. It is asked with a deadline by our own clock; when that passes, or
+when it answers what is no answer, it is killed, and everything that it started with it.
 """
 
 from __future__ import annotations
 
-import ast
-import base64
+import contextlib
+import os
+import secrets
+import select
+import signal
+import socket
 import time
 from collections.abc import Callable
-from queue import Empty
 from typing import Any, Protocol
 
-from jupyter_core.utils import run_sync
-from nbclient.exceptions import DeadKernelError
+from nbformat.notebooknode import NotebookNode
 
-from course.checks import wire
+from autograder import outputs
+from autograder.limits import Limits
+from autograder.memory import Memory
+from autograder.untrusted import channel
+from autograder.untrusted.channel import ChannelError, OutOfTime
 from course.checks.judge import StudentCodeDied
+from course.checks.wire import WireError
 
 MAX_REPLY = 64 << 20
-GRACE_SECONDS = 5  # for the reply to an interrupt
+GRACE_SECONDS = 2.0  # after the time limit inside the process, which gives the kinder message
 MAX_RESTARTS = 5  # in one notebook
 ENDED = "Your code ended the Python process."
+DISTURBED = "Your code's answer could not be read: it disturbed the checking process."
+UNINTERRUPTIBLE = "Your code ran too long and could not be interrupted."
 
 
 class Student(Protocol):
@@ -37,78 +46,126 @@ class Student(Protocol):
         ...
 
 
-class KernelStudent:
-    """A student's notebook running in a Jupyter kernel, with a time limit for each question."""
+class OutOfMemory(Exception):
+    """The submission's processes together hold too much."""
 
-    def __init__(self, client: Any, seconds: float, run_again: Callable[[], None]):
-        self.client = client  # an nbclient NotebookClient whose kernel is running
-        self.seconds = seconds
-        self.run_again = run_again  # loads the student's code into a new kernel; may raise DeadKernelError
+
+class Process:
+    """One jailed process: a socket to talk over, and a handle that cannot be confused with another process."""
+
+    def __init__(self, sock: socket.socket, pidfd: int, memory: Memory):
+        self.sock, self.pidfd, self.memory = sock, pidfd, memory
+        self.missing: dict[str, str] = {}
+
+    def exchange(self, question: dict[str, Any], seconds: float, most: int = MAX_REPLY) -> dict[str, Any]:
+        """Ask and return the answer. Raises OutOfTime, OutOfMemory, ChannelError, WireError; it is dead to us then."""
+        deadline = time.monotonic() + seconds
+        number = secrets.randbits(64)  # an answer that was sent before the question cannot know it
+        channel.send(self.sock, question, number, seconds)
+        answer, about = channel.receive(self.sock, most, lambda: channel.until(self.sock, deadline, self._watch))
+        if about != number or not isinstance(answer, dict):
+            raise WireError("an answer to another question")
+        return answer
+
+    def _watch(self) -> None:
+        if self.memory.too_much():
+            raise OutOfMemory
+
+    def close(self) -> None:
+        """Kill it: as the first process of its namespace it takes all that it started along."""
+        if self.pidfd >= 0:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            select.select([self.pidfd], [], [], 5)
+            os.close(self.pidfd)
+            self.pidfd = -1
+        self.sock.close()
+
+
+class SandboxedStudent:
+    """A submission's process, brought back when it dies, with limits for each question and for all of them."""
+
+    def __init__(self, start: Callable[[], Process], limits: Limits):
+        self.limits = limits
         self.died = ""
         self.restarts_left = MAX_RESTARTS
+        self._start = start
+        self._process = start()
+        self._ran: list[str] = []  # the cells that did not kill it
+        self._ends = time.monotonic() + limits.notebook_seconds
+
+    def __enter__(self) -> SandboxedStudent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+    def run_cell(self, source: str) -> list[NotebookNode]:
+        """Run a cell and return its outputs. Raises StudentCodeDied."""
+        self._require_alive()
+        shown = self._cell(source)
+        self._ran.append(source)
+        return shown
+
+    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+        """See Student."""
+        self._require_alive()
+        seconds = self.limits.case_seconds
+        too_long = f"Your code took longer than {seconds:g} s. Is there a loop that does not end?"
+        answer = self._exchange({**message, "op": "script", "seconds": seconds}, seconds, too_long)
+        if stopped := answer.get("stopped"):
+            raise StudentCodeDied(too_long if stopped == "time" else str(stopped)[:300])
+        return answer
 
     def recovered(self) -> bool:
         """See Student. An exercise that kills the process must not take the later ones with it."""
-        while self.died and self.restarts_left:
+        while self.died and self.restarts_left and time.monotonic() < self._ends:
             self.restarts_left -= 1
-            run_sync(self.client.km.restart_kernel)(now=True)
-            run_sync(self.client.kc.wait_for_ready)(timeout=self.client.startup_timeout)
+            self._process = self._start()
             self.died = ""
-            try:
-                self.run_again()
-            except DeadKernelError:
-                self.died = ENDED
+            self._run_again()
         return not self.died
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """See Student. The answer travels as a user expression, so printed text cannot disturb or forge it."""
-        if not self.recovered():
-            raise StudentCodeDied(self.died)
-        frame = base64.b64encode(wire.encode(message)).decode()
-        code = f"__import__('course.checks.runner', fromlist=['serve']).serve({frame!r}, globals())"
-        reply = self._answer(code)
-        if reply.get("status") != "ok":
-            raise StudentCodeDied(f"Your code stopped the check: {str(reply.get('ename'))[:80]}.")
-        return self._decoded(reply)
-
-    def _decoded(self, reply: dict[str, Any]) -> dict[str, Any]:
-        text = reply.get("data", {}).get("text/plain", "")
-        try:
-            if len(text) > MAX_REPLY:
-                raise wire.WireError("too long")
-            answer = wire.decode(base64.b64decode(ast.literal_eval(text), validate=True))
-        except (wire.WireError, ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            raise StudentCodeDied("Your code's answer could not be read: it disturbed the checking process.") from None
-        if not isinstance(answer, dict):
-            raise StudentCodeDied("Your code's answer could not be read.")
-        return answer
-
-    def _answer(self, code: str) -> dict[str, Any]:
-        if (reply := self._request(code, self.seconds)) is not None:
-            return reply
-        run_sync(self.client.km.interrupt_kernel)()
-        if self._wait(self._last, GRACE_SECONDS) is None:
-            self.died = "Your code ran too long and could not be interrupted."
-        raise StudentCodeDied(f"Your code took longer than {self.seconds:g} s. Is there a loop that does not end?")
-
-    def _request(self, code: str, seconds: float) -> dict[str, Any] | None:
-        self._last = self.client.kc.execute("", silent=True, user_expressions={"reply": code}, allow_stdin=False)
-        return self._wait(self._last, seconds)
-
-    def _wait(self, message_id: str, seconds: float) -> dict[str, Any] | None:
-        """The reply to a message; None if none came in time. Raises StudentCodeDied if the process is gone."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
+    def _run_again(self) -> None:
+        """Bring a new process to where the last one died, leaving out a cell that kills it now."""
+        for i, source in enumerate(self._ran):
             try:
-                message = run_sync(self.client.kc.shell_channel.get_msg)(timeout=min(left, 1.0))
-            except Empty:
-                self._require_alive()
-                continue
-            if message["parent_header"].get("msg_id") == message_id:
-                return message["content"].get("user_expressions", {}).get("reply", message["content"])
-        return None
+                self._cell(source)
+            except StudentCodeDied:
+                del self._ran[i]
+                return
 
     def _require_alive(self) -> None:
-        if not run_sync(self.client.km.is_alive)():
-            self.died = ENDED
+        if not self.recovered():
             raise StudentCodeDied(self.died)
+
+    def _cell(self, source: str) -> list[NotebookNode]:
+        seconds = self.limits.cell_seconds
+        question = {"op": "cell", "source": source, "seconds": seconds, "output_mb": self.limits.output_mb}
+        answer = self._exchange(
+            question, seconds, f"A cell took longer than {seconds:g} s and could not be interrupted."
+        )
+        return outputs.clean(answer.get("outputs"))
+
+    def _exchange(self, question: dict[str, Any], seconds: float, too_long: str) -> dict[str, Any]:
+        left = self._ends - time.monotonic()
+        try:
+            return self._process.exchange(question, max(0.1, min(seconds + GRACE_SECONDS, left)))
+        except OutOfTime:
+            whole = f"The notebook took longer than {self.limits.notebook_seconds:g} s in all."
+            self._die(whole if time.monotonic() >= self._ends else too_long)
+        except OutOfMemory:
+            self._die(f"Your code used more than {self.limits.memory_mb} MB of memory.")
+        except WireError:
+            self._die(DISTURBED)
+        except ChannelError:
+            self._die(ENDED)
+        raise StudentCodeDied(self.died)
+
+    def _die(self, why: str) -> None:
+        self.died = why
+        self._process.close()

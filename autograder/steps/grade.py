@@ -6,118 +6,72 @@ student's process, and writes the cell's output itself.
 
 from __future__ import annotations
 
-import copy
+import atexit
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from nbclient.exceptions import DeadKernelError
 from nbformat.notebooknode import NotebookNode
-from nbformat.v4 import new_output
-from nbgrader import utils
 from nbgrader.preprocessors import Execute
-from traitlets import Float
+from traitlets import Bool, Dict, Float
 
-from autograder.exercise import find
-from autograder.grading import grade
-from autograder.notebooks import DIRECTIVE
+from autograder.engine import Engine
+from autograder.limits import Limits, limits_of
 from autograder.seeds import seed_for
-from autograder.student import ENDED, KernelStudent
-from course.checks.judge import Verdict
-from course.checks.report import Report, code
-from course.checks.sheet import load_lesson
+from autograder.submission import code_of, grade_notebook
+from autograder.submitted import read_submission
 
-MAX_OUTPUT, MAX_RICH_OUTPUT = 100_000, 5_000_000  # characters of printed text; of a picture or table
-LEFT_OUT = "({:,} characters are left out here)"
+NOT_SKIPPED = (
+    "--no-execute would give full marks to whoever handed in a notebook without outputs. Marks come from running: "
+    "leave it out. Marks that were given by hand are kept when a submission is graded again."
+)
+_engines: dict[bool, Engine] = {}
+
+
+def engine(allow_weaker_isolation: bool) -> Engine:
+    """This process's engine: its zygote stays warm from one submission to the next, and ends with the process."""
+    if allow_weaker_isolation not in _engines:
+        _engines[allow_weaker_isolation] = Engine(allow_weaker_isolation)
+        atexit.register(_engines[allow_weaker_isolation].close)
+    return _engines[allow_weaker_isolation]
 
 
 class GradeSubmission(Execute):
-    """nbgrader's Execute whose graded cells are judged by `autograder.grading`."""
+    """nbgrader's Execute in a sandbox, whose graded cells are judged by `autograder.grading`.
 
-    check_seconds = Float(10.0, help="Time limit for one case of one exercise, in seconds.").tag(config=True)
+    `c.Execute.timeout` limits a cell as it always did; where nothing is set, the lesson's own limits hold.
+    """
+
+    check_seconds = Float(None, allow_none=True, help="Time limit for one case of one exercise, in seconds.").tag(
+        config=True
+    )
+    limits = Dict(help="Other limits, by the names of autograder.limits.Limits, as {'memory_mb': 2048}.").tag(
+        config=True
+    )
+    allow_weaker_isolation = Bool(False, help="Run students' code although a layer of the sandbox is missing.").tag(
+        config=True
+    )
+
+    def __call__(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """As nbconvert does, but never without running: no verdict must not become full marks."""
+        if not self.enabled:
+            raise RuntimeError(NOT_SKIPPED)
+        return super().__call__(nb, resources)
 
     def preprocess(self, nb: NotebookNode, resources: dict, km: Any = None) -> tuple[NotebookNode, dict]:
         """Run and judge the whole notebook."""
         where = resources["nbgrader"]
-        self.cells = [c.source for c in nb.cells if c.cell_type == "code" and not utils.is_grade(c)]
-        self.seed = seed_for(where["db_url"], where["assignment"], where["student"], "\n\n".join(self.cells))
-        self.not_passed: set[str] = set()
-        self.student: KernelStudent | None = None
-        self.ran: dict[int, NotebookNode] = {}
-        self.notes = _edition_notes(nb) + [f"Note: {note}." for note in nb.metadata.pop("restored", [])]
-        nb, resources = super().preprocess(nb, resources)
-        nb.metadata["course"] = {**nb.metadata.get("course", {}), "seed": self.seed}
+        seed = seed_for(where["db_url"], where["assignment"], where["student"], "\n\n".join(code_of(nb)))
+        files = read_submission(Path(resources["metadata"]["path"]), where["notebook"]).files
+        lesson, own_engine = where["notebook"], engine(self.allow_weaker_isolation)
+        grade_notebook(nb, lesson, seed, own_engine, self._limits(lesson), files)
         return nb, resources
 
-    def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
-        """Run a cell of the student's, or judge a graded one."""
-        if self.student is None:  # a retry starts a new kernel, and so a new student process
-            self.student = KernelStudent(self, self.check_seconds, self._run_again)
-        exercise_id = directive_of(cell)
-        if exercise_id:
-            cell.outputs = [self._judged(exercise_id)]
-        elif cell.cell_type == "code" and self.student.recovered():
-            try:
-                cell, resources = super().preprocess_cell(cell, resources, index)
-                cell.outputs = [_shortened(o) for o in cell.outputs]
-                self.ran[index] = cell
-            except DeadKernelError:
-                self.student.died = ENDED
-        return cell, resources
-
-    def _run_again(self) -> None:
-        """Bring a new process to where the last one died, leaving out the cells that kill it."""
-        for index, cell in list(self.ran.items()):
-            try:
-                super().preprocess_cell(copy.deepcopy(cell), {}, index)
-            except DeadKernelError:
-                del self.ran[index]
-                raise
-            finally:
-                self.nb.cells[index] = cell  # what it printed the first time stays
-
-    def _judged(self, exercise_id: str) -> NotebookNode:
-        definition = find(exercise_id)
-        verdict = grade(definition, self.student, self.seed, self.cells, self.not_passed)
-        if not verdict.passed:
-            self.not_passed.add(exercise_id)
-        notes, self.notes = self.notes, []  # what concerns the whole notebook is said once, at its first graded cell
-        return verdict_output(verdict, notes)
-
-
-def _shortened(output: NotebookNode) -> NotebookNode:
-    """An output as it is, or what fits on a feedback page of one that is far too long."""
-    if output.output_type == "stream" and len(output.text) > MAX_OUTPUT:
-        output.text = f"{output.text[:MAX_OUTPUT]}\n... {LEFT_OUT.format(len(output.text) - MAX_OUTPUT)}\n"
-    elif sum(len(str(v)) for v in output.get("data", {}).values()) > MAX_RICH_OUTPUT:
-        length = max(len(str(v)) for v in output.data.values())
-        output.data = NotebookNode({"text/plain": LEFT_OUT.format(length)})
-    return output
-
-
-def directive_of(cell: NotebookNode) -> str | None:
-    """The exercise that a graded cell names; None for any other cell."""
-    if cell.cell_type != "code" or not utils.is_grade(cell):
-        return None
-    found = DIRECTIVE.search(cell.source)
-    return found.group(1) if found else None
-
-
-def verdict_output(verdict: Verdict, notes: list[str]) -> NotebookNode:
-    """The graded cell's only output: the points for nbgrader, the explanation for people."""
-    report = Report(verdict, reveal=False)
-    html = report._repr_html_() + "".join(f'<div style="opacity:.75">{code(n)}</div>' for n in notes)
-    return new_output(
-        "execute_result", {"text/plain": f"{verdict.earned:g}", "text/html": html}, metadata={}, execution_count=None
-    )
-
-
-def _edition_notes(nb: NotebookNode) -> list[str]:
-    course = nb.metadata.get("course", {})
-    if "lesson" not in course or "edition" not in course:
-        return []
-    try:
-        now = load_lesson(course["lesson"]).edition
-    except LookupError:
-        return []
-    if course["edition"] == now:
-        return []
-    return [f"Note: this notebook was handed out as edition {course['edition']} and graded by edition {now}."]
+    def _limits(self, lesson: str) -> Limits:
+        """The lesson's limits, and what the configuration says instead."""
+        own = dict(self.limits)
+        if self.check_seconds is not None:
+            own["case_seconds"] = self.check_seconds
+        if "timeout" in self.config.Execute or "timeout" in self.config.GradeSubmission:
+            own["cell_seconds"] = float(self.timeout)
+        return replace(limits_of(lesson), **own)

@@ -7,35 +7,70 @@ the student wrote it. Nothing the student wrote is dropped.
 
 from __future__ import annotations
 
+import contextlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode, from_dict
+from nbformat.v4.rwbase import rejoin_lines
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.notebooks import KERNEL
 
-
-class NotANotebook(ValueError):
-    """A submitted file cannot be read as a notebook; the message says what the instructor can do."""
+MAX_NOTEBOOK_BYTES, MAX_CELLS, MAX_SOURCE = 32 << 20, 2_000, 200_000
+UNREADABLE = (
+    "this file could not be read as a notebook ({}), so nothing in it could be graded; open it in JupyterLab, save it "
+    "and submit it again"
+)
 
 
 class SubmissionExporter(NotebookExporter):
-    """nbconvert's notebook exporter with an error that an instructor can act on."""
+    """nbconvert's notebook exporter, which takes whatever was handed in."""
 
     def from_filename(self, filename: str, resources: dict | None = None, **kwargs: Any):
-        """Read and convert a notebook. Raises NotANotebook."""
-        try:
-            nbformat.read(filename, as_version=4)
-        except Exception as error:  # nbformat lets many kinds through, from JSON errors to KeyError
-            raise NotANotebook(
-                f"{filename} is not a notebook that can be read ({type(error).__name__}: {str(error)[:200]}). It is "
-                "left as it is and gets no mark. Ask the student to open it in JupyterLab, save and submit again."
-            ) from None
-        return super().from_filename(filename, resources, **kwargs)
+        """Read and convert a notebook; one that cannot be read is as one without cells, and says so."""
+        path = Path(filename)
+        size = path.stat().st_size
+        read = read_notebook(path.read_bytes() if size <= MAX_NOTEBOOK_BYTES else b" " * (MAX_NOTEBOOK_BYTES + 1))
+        metadata = {**read.metadata, "problem": read.problem}
+        notebook = from_dict({"cells": read.cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+        with contextlib.suppress(Exception):  # of what a student made, any shape; Restore takes it as it is
+            rejoin_lines(notebook)
+        resources = {**(resources or {}), "metadata": {"name": path.stem, "path": str(path.parent)}}
+        return self.from_notebook_node(notebook, resources=resources, **kwargs)
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """What could be read of a submitted file. `problem` says why it is nothing, in words for the student."""
+
+    cells: list[dict[str, Any]]
+    metadata: dict[str, Any]
+    problem: str = ""
+
+
+def read_notebook(content: bytes) -> HandedIn:
+    """Read a submitted file, which may hold anything."""
+    try:
+        if len(content) > MAX_NOTEBOOK_BYTES:
+            raise ValueError(f"it is larger than {MAX_NOTEBOOK_BYTES >> 20} MiB")
+        data = json.loads(content.decode("utf-8-sig"))
+        if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
+            raise ValueError("it does not say that it is a notebook")
+        if data["nbformat"] < 4:
+            data = nbformat.reads(content.decode("utf-8-sig"), as_version=4)
+        cells = data["cells"]
+        if not isinstance(cells, list) or len(cells) > MAX_CELLS:
+            raise ValueError(f"it has no list of at most {MAX_CELLS:,} cells")
+    except Exception as error:  # JSON errors, UnicodeDecodeError, RecursionError, and what nbformat lets through
+        return HandedIn([], {}, UNREADABLE.format(f"{type(error).__name__}: {_clean(str(error))[:200]}"))
+    metadata = data.get("metadata")
+    return HandedIn([c for c in cells if isinstance(c, dict)], metadata if isinstance(metadata, dict) else {})
 
 
 @dataclass(frozen=True)
@@ -64,24 +99,32 @@ class Restore(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Return the restored notebook."""
-        course = nb.metadata.get("course")
-        known = _known_cells(resources["nbgrader"])
-        cells, notes = restored(nb.cells, known)
-        for note in notes:
-            self.log.warning("%s: %s", resources["nbgrader"]["student"], note)
-        nb.cells, nb.nbformat, nb.nbformat_minor = [from_dict(c) for c in cells], 4, 5
-        nb.metadata = from_dict({**KERNEL, "course": _plain_course(course), "restored": notes})
-        return nb, resources
+        where = resources["nbgrader"]
+        known = known_cells(where["db_url"], where["assignment"], where["notebook"])
+        restored = restored_notebook(HandedIn(nb.cells, nb.metadata, nb.metadata.get("problem", "")), known)
+        for note in restored.metadata.restored:
+            self.log.warning("%s: %s", where["student"], note)
+        return restored, resources
+
+
+def restored_notebook(handed_in: HandedIn, known: dict[str, KnownCell]) -> NotebookNode:
+    """The notebook to grade: of the student's file only the texts of cells and the course's edition are kept."""
+    cells, notes = restored(handed_in.cells, known)
+    if handed_in.problem:
+        notes = [handed_in.problem]  # that every cell had to be put back follows from it
+    metadata = {**KERNEL, "course": _plain_course(handed_in.metadata.get("course")), "restored": notes}
+    return from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 def _plain_course(course: Any) -> dict[str, str]:
     items = course.items() if isinstance(course, dict) else ()
-    return {k: v[:100] for k, v in items if k in ("lesson", "edition") and isinstance(v, str)}
+    return {k: _clean(v)[:100] for k, v in items if k in ("lesson", "edition") and isinstance(v, str)}
 
 
-def _known_cells(where: dict[str, str]) -> dict[str, KnownCell]:
-    with Gradebook(where["db_url"]) as gradebook:
-        notebook = gradebook.find_notebook(where["notebook"], where["assignment"])
+def known_cells(db_url: str, assignment: str, notebook_name: str) -> dict[str, KnownCell]:
+    """What the gradebook knows of a notebook: cell name -> cell, in the notebook's order."""
+    with Gradebook(db_url) as gradebook:
+        notebook = gradebook.find_notebook(notebook_name, assignment)
         points = {c.name: float(c.max_score) for c in notebook.grade_cells}
         solutions = {c.name for c in notebook.solution_cells}
         return {
@@ -103,7 +146,7 @@ def restored(cells: list[Any], known: dict[str, KnownCell]) -> tuple[list[dict[s
         if name not in last and cell.locked:
             notes.append(f"the locked cell {name} was missing and has been put back at the end")
             kept.append({"cell_type": cell.cell_type, "source": cell.source, "metadata": cell.metadata()})
-    return [_finished(c, i) for i, c in enumerate(kept)], notes
+    return [_finished(c, i) for i, c in enumerate(kept)], list(dict.fromkeys(notes))
 
 
 def _name(cell: Any) -> str | None:
@@ -121,17 +164,36 @@ def _restored_cell(
     if own is None:
         if name in known:
             notes.append(f"the cell {name} is there more than once; the last one counts")
-        kind = cell.get("cell_type")
-        return {"cell_type": kind if kind in ("code", "markdown", "raw") else "raw", "source": text, "metadata": {}}
+        return _foreign_cell(cell.get("cell_type"), text)
     # What is locked in the gradebook ends with hidden lines that the student never had: compare the visible part only.
     if own.locked and text.strip() != own.source.partition("### BEGIN HIDDEN")[0].strip():
         notes.append(f"the locked cell {name} was changed; its own text was put back")
     return {"cell_type": own.cell_type, "source": own.source if own.locked else text, "metadata": own.metadata()}
 
 
-def _text(cell: Any) -> str:
+def _foreign_cell(kind: Any, text: str) -> dict[str, Any]:
+    """A cell of the student's own. A raw one would enter the feedback page as HTML: it is shown as text."""
+    if kind in ("code", "markdown"):
+        return {"cell_type": kind, "source": text, "metadata": {}}
+    indented = "\n".join(f"    {line}" for line in text.splitlines())
+    return {"cell_type": "markdown", "source": indented, "metadata": {}}
+
+
+def _text(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
-    return source if isinstance(source, str) else "".join(s for s in source if isinstance(s, str))
+    text = (
+        source
+        if isinstance(source, str)
+        else "".join(s for s in source if isinstance(s, str))
+        if isinstance(source, list)
+        else ""
+    )
+    return _clean(text) if len(text) <= MAX_SOURCE else f"# This cell held {len(text):,} characters: too many."
+
+
+def _clean(text: str) -> str:
+    """Half a surrogate pair is a character that no file can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _finished(cell: dict[str, Any], i: int) -> dict[str, Any]:

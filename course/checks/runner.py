@@ -6,7 +6,6 @@ and the judging side (`course.checks.judge`) decides.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import traceback
@@ -58,24 +57,19 @@ def run_script(script: Script, namespace: dict[str, Any]) -> list[Outcome]:
     return outcomes
 
 
-def serve(request: str, namespace: dict[str, Any]) -> str:
-    """Answer one base64 request `{"script": ..., "oracle": ...}`; the reply is base64 too.
+def answer(message: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
+    """Carry out `message["script"]` and return `{"outcomes": [...]}`.
 
-    `oracle` holds, for each name in it, known (arguments, value) pairs of a function that replaces the student's own
-    while the script runs. A call that is not among them ends the run with `{"wanted": {"name", "args"}}`.
+    `message["oracle"]` holds, for each name in it, known (arguments, value) pairs of a function that replaces the
+    student's own while the script runs. A call that is not among them ends the run with `{"wanted": {"name", "args"}}`.
     """
-    message = wire.decode(base64.b64decode(request))
     wanted: list[dict[str, Any]] = []
     with _substituted(namespace, message["oracle"], wanted), _silence():
         try:
             outcomes = run_script(message["script"], namespace)
         except _Wanted:
             outcomes = []
-    try:
-        frame = wire.encode({"wanted": wanted[0]} if wanted else {"outcomes": outcomes})
-    except (wire.WireError, MemoryError) as error:
-        frame = wire.encode({"outcomes": [_raised(error)]})
-    return base64.b64encode(frame).decode()
+    return {"wanted": wanted[0]} if wanted else {"outcomes": outcomes}
 
 
 @contextlib.contextmanager
@@ -128,7 +122,7 @@ def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) ->
     except (KeyboardInterrupt, _Wanted):
         raise
     except BaseException as error:  # SystemExit too: a wrong solution must not end the notebook
-        return _raised(error)
+        return raised(error)
     after = _fingerprints(step)
     return {"value": result, "changed": [name for name in before if after[name] != before[name]]}
 
@@ -211,7 +205,8 @@ OPERATIONS: dict[str, Callable[[Step, dict[str, Any], dict[str, Any]], Any]] = {
 }
 
 
-def _raised(error: BaseException) -> Outcome:
+def raised(error: BaseException) -> Outcome:
+    """The outcome of a step that ended with an error."""
     return {
         "raised": wire.name_of(type(error)),
         "bases": [wire.name_of(t) for t in type(error).__mro__],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from safetensors.numpy import save
 
 from course.checks import wire
 from course.checks.compare import Tolerance
+from course.checks.influence import Place
 from course.checks.runner import Outcome
 from course.checks.script import Script
 
@@ -41,7 +43,8 @@ class Case:
     part: str
     script: Script
     expected: list[Outcome]
-    misconceptions: dict[str, list[Outcome]]
+    misconceptions: Mapping[str, list[Outcome]]
+    matters: Sequence[Place] = ()  # the arguments that the expected outcome depends on, if known
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Sheet:
     forbids: dict[str, str] = field(default_factory=dict)
     uses: list[str] = field(default_factory=list)
     minutes: int = 0
+    arguments: list[str] = field(default_factory=list)  # names of a function's parameters
     cases: list[Case] = field(default_factory=list)
     options: list[Option] = field(default_factory=list)
     multiple: bool = False
@@ -76,6 +80,10 @@ class Sheet:
     def is_question(self) -> bool:
         """Whether this is a check question."""
         return bool(self.options)
+
+    def cases_of(self, part: str) -> list[Case]:
+        """The cases of one part."""
+        return [c for c in self.cases if c.part == part]
 
 
 @dataclass(frozen=True)

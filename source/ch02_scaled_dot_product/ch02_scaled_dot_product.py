@@ -34,7 +34,7 @@ begin("ch02_scaled_dot_product")
 # Drag the vectors below. Each of four tokens has a query (circle) and a key (square) in the plane. The further a key
 # reaches along the selected query's direction, the higher its score, and the more weight it gets.
 
-# %%
+# %% demonstration=true
 attention_plane()
 
 # %% [markdown]
@@ -163,7 +163,7 @@ def scaled_dot_product_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray) ->
 # The same picture as before, but now **your function computes it**. If it is not right yet, you see your numbers with
 # the wrong cells marked; if it does not run yet, you see the course's version, greyed.
 
-# %%
+# %% demonstration=true
 attention_plane(scaled_dot_product_attention)
 
 # %% [markdown]
@@ -224,7 +224,7 @@ def softmax_grad_norm(scores: np.ndarray) -> float:
 # Now see it. Move $d_k$ up and watch the bars collapse onto one key while the gradient falls; switch the scaling on and
 # they stay apart. The curve is drawn by **your** `softmax_grad_norm`.
 
-# %%
+# %% demonstration=true
 softmax_saturation(softmax_grad_norm)
 
 # %% question="ch02.why_scale"
@@ -237,7 +237,7 @@ softmax_saturation(softmax_grad_norm)
 # through *your* `scaled_dot_product_attention`. To switch the scaling off without touching your function, multiply the
 # queries by $\sqrt{d_k}$ beforehand: your division then cancels it.
 
-# %%
+# %% demonstration=true
 rng = np.random.default_rng(0)
 widths = [4, 8, 16, 32, 64, 128, 256, 512]
 n_keys, n_queries = 32, 200

@@ -34,7 +34,7 @@ begin("ch06_decoder")
 #
 # Click cells of the mask below. Each row of weights always shares out exactly 1 among the cells that remain.
 
-# %%
+# %% demonstration=true
 mask_lab()
 
 # %% [markdown]
@@ -153,7 +153,7 @@ def masked_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarr
 # The mask's triangle now comes from **your** `causal_mask`, the weights from **your** `masked_attention`. Wrong cells
 # are marked.
 
-# %%
+# %% demonstration=true
 mask_lab(masked_attention, causal_mask)
 
 # %% question="ch06.why_before_softmax"
@@ -219,7 +219,7 @@ def cross_attention(x: np.ndarray, memory: np.ndarray, w_q: np.ndarray, w_k: np.
 # numbers say what it means, the last one whether it is a noun or a verb. Move the slider to let the writer look for
 # meaning or for the kind of word.
 
-# %%
+# %% demonstration=true
 cross_attention_map(cross_attention)
 
 # %% question="ch06.where_queries_come_from"
@@ -299,7 +299,7 @@ def decoder_block(x: np.ndarray, memory: np.ndarray, p: dict[str, dict[str, np.n
 # If token $j$ is changed, the outputs of all tokens before $j$ must stay the same: not nearly, but **bit for bit**. You
 # change each token in turn and compare every output of **your** block. Then you take the mask away and do it again.
 
-# %%
+# %% demonstration=true
 rng = np.random.default_rng(6)
 n, m, d_model, d_k, d_ff = 8, 5, 16, 8, 32
 

@@ -1,7 +1,5 @@
 """Working versions of failed exercises stand in for them, without a solution ever reaching the student's process."""
 
-import base64
-
 import numpy as np
 import pytest
 
@@ -20,8 +18,8 @@ class InProcess:
         self.namespace = names
 
     def ask(self, message):
-        request = base64.b64encode(wire.encode(message)).decode()
-        return wire.decode(base64.b64decode(runner.serve(request, self.namespace)))
+        question = wire.decode(wire.encode(message))
+        return wire.decode(wire.encode(runner.answer(question, self.namespace)))
 
     def recovered(self):
         return True

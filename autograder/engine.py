@@ -1,0 +1,210 @@
+"""TRUSTED side: owns the warm zygote, and hands out one jailed process for each submission.
+
+    with Engine() as engine, engine.student(Limits()) as student:
+        student.run_cell("def f(x): return 2 * x")
+
+The zygote is reached over an inherited socket: no path leads to it, and it ends when this process does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+import autograder
+from autograder.limits import Limits
+from autograder.memory import Memory
+from autograder.student import Process, SandboxedStudent
+from autograder.untrusted.channel import ChannelError, OutOfTime
+from course.checks.wire import WireError
+
+START_SECONDS, FORK_SECONDS = 120.0, 20.0
+NOBODY = 65520  # no account of this machine; root becomes it before anything of a student's is read
+ROOT = Path(autograder.__file__).resolve().parents[1]
+OURS = ("course", "kernels", "autograder/__init__.py", "autograder/untrusted")  # all that a student's process may see
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts",
+          "/etc/localtime", "/nix/store")  # fmt: skip
+MOST_SPEC_ANSWER = 1 << 20
+
+
+class IsolationError(RuntimeError):
+    """This machine does not give a layer of the sandbox; the message says which, why, and what can be done."""
+
+
+class EngineError(RuntimeError):
+    """The sandbox could not be started; nothing was graded."""
+
+
+class Engine:
+    """One warm zygote, started when first needed and again when it died. Safe to use from several threads."""
+
+    def __init__(self, allow_weaker_isolation: bool = False, covered: tuple[str, ...] = ()):
+        self.allow_weaker_isolation = allow_weaker_isolation
+        self.covered = [os.path.realpath(p) for p in covered]  # more that no student may see, as the course's folder
+        self._zygote: subprocess.Popen | None = None
+        self._lock = threading.Lock()
+        self._control: socket.socket
+        self._places: tempfile.TemporaryDirectory
+
+    def __enter__(self) -> Engine:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The zygote's process id; None if there is none."""
+        return self._zygote.pid if self._zygote else None
+
+    def start(self) -> None:
+        """Start the zygote if none is alive. Raises EngineError, IsolationError."""
+        with self._lock:
+            self._ensure()
+
+    def student(self, limits: Limits | None = None, files: dict[str, bytes] | None = None) -> SandboxedStudent:
+        """A fresh process for one submission, with its other files beside it; a context manager.
+
+        Raises EngineError, IsolationError.
+        """
+        limits = limits or Limits()
+        return SandboxedStudent(lambda: self.process(limits, files or {}), limits)
+
+    def process(self, limits: Limits, files: dict[str, bytes]) -> Process:
+        """Fork one jailed process. Raises EngineError, IsolationError."""
+        last = None
+        for _ in range(2):  # the zygote may have been killed since the last time: start another, once
+            try:
+                with self._lock:
+                    self._ensure()
+                    ours, pidfd = self._fork()
+                return self._introduced(Process(ours, pidfd, Memory(pidfd, limits.memory_mb)), limits, files)
+            except (OSError, ChannelError, OutOfTime, WireError) as error:
+                last = error
+                self.close()
+        raise EngineError(f"The sandbox gave no process for a submission ({last}). Run `python -m autograder doctor`.")
+
+    def missing(self) -> dict[str, str]:
+        """Layer -> reason, for what this machine does not give. Raises EngineError."""
+        allowed, self.allow_weaker_isolation = self.allow_weaker_isolation, True
+        try:
+            with contextlib.closing(self.process(Limits(), {})) as process:
+                return process.missing
+        finally:
+            self.allow_weaker_isolation = allowed
+
+    def close(self) -> None:
+        """End the zygote and every process that came of it."""
+        with self._lock:
+            self._end()
+
+    def _ensure(self) -> None:
+        if self._zygote and self._zygote.poll() is None:
+            return
+        self._end()
+        if sys.platform != "linux":
+            raise IsolationError(
+                "Students' code is only run on Linux, where it can be locked in. On this machine use the container "
+                "(deploy/README.md)."
+            )
+        self._start()
+
+    def _start(self) -> None:
+        self._places = tempfile.TemporaryDirectory(prefix="autograder-", ignore_cleanup_errors=True)
+        base, scratch = Path(self._places.name, "root"), Path(self._places.name, "scratch")
+        base.mkdir()
+        scratch.mkdir()
+        shown = [*_python_paths(), *(str(ROOT / p) for p in OURS)]
+        plan = {"shown": shown, "covered": [str(ROOT), *self.covered], "base": str(base),
+                "fallback_scratch": str(scratch), "user": NOBODY}  # fmt: skip
+        self._control, theirs = socket.socketpair()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in _end)
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-s", "-m", "autograder.untrusted", str(theirs.fileno()), json.dumps(plan)],
+            pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd="/",
+            env={"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1",
+                 "OPENBLAS_NUM_THREADS": "1", "LANG": "C.UTF-8"}, start_new_session=True,
+        )  # fmt: skip
+        theirs.close()
+        self._control.settimeout(START_SECONDS)
+        with contextlib.suppress(OSError):
+            if self._control.recv(1) == b"R":
+                return
+        said = self._said()
+        self._end()
+        raise EngineError(f"The sandbox did not start:\n{said}\nRun `python -m autograder doctor`.")
+
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read()[-2000:].decode(errors="replace")
+
+    def _end(self) -> None:
+        if self._zygote is None:
+            return
+        zygote, self._zygote = self._zygote, None
+        self._control.close()
+        zygote.terminate()  # the zygote's own parent passes it on as SIGKILL, and the kernel ends all the others
+        try:
+            zygote.wait(5)
+        except subprocess.TimeoutExpired:
+            zygote.kill()
+            zygote.wait()
+        self._log.close()
+        self._places.cleanup()
+
+    def _fork(self) -> tuple[socket.socket, int]:
+        ours, theirs = socket.socketpair()
+        self._control.settimeout(FORK_SECONDS)
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"F"], [theirs.fileno()])
+            _, fds, _, _ = socket.recv_fds(self._control, 1, 1)
+            if not fds:
+                raise ChannelError("the zygote ended")
+        except BaseException:
+            ours.close()
+            raise
+        return ours, fds[0]
+
+    def _introduced(self, process: Process, limits: Limits, files: dict[str, bytes]) -> Process:
+        """Tell the new process its limits and files, and hear which layers it could not put on."""
+        try:
+            arrays = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
+            answer = process.exchange({"limits": vars(limits), "files": arrays}, FORK_SECONDS, MOST_SPEC_ANSWER)
+            process.missing = {str(k): str(v) for k, v in dict(answer["missing"]).items()}
+            if process.missing and not self.allow_weaker_isolation:
+                raise IsolationError(_explained(process.missing))
+        except BaseException:
+            process.close()
+            raise
+        return process
+
+
+def _explained(missing: dict[str, str]) -> str:
+    lines = "\n".join(f"  {layer}: {reason}" for layer, reason in missing.items())
+    return (
+        f"This machine does not give every layer of the sandbox:\n{lines}\n`python -m autograder doctor` says what "
+        "each is for and how to get it. Grade in the container (deploy/README.md), or, if you trust every submission, "
+        "allow it: --allow-weaker-isolation, or c.GradeSubmission.allow_weaker_isolation = True in nbgrader_config.py."
+    )
+
+
+def _python_paths() -> list[str]:
+    """Where Python and the packages lie. The checkout is not among them: only its OURS are shown."""
+    found = [*SYSTEM, sys.base_prefix, sys.prefix, *sys.path]
+    real = [os.path.abspath(p) for p in found if p and os.path.exists(p)]
+    kept: list[str] = []
+    for path in real:
+        if Path(path) != ROOT and not any(Path(path).is_relative_to(k) for k in kept) and path != "/":
+            kept.append(path)
+    return kept

@@ -1,0 +1,79 @@
+"""TRUSTED side: rebuild the outputs of a student's cells, for pages that instructors open.
+
+Nothing is taken over as it came: each output is made anew of known fields, pictures must be pictures, and HTML keeps
+only the tags of text and tables, without attributes, so that no script, style, link or form of a student's is left.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import bleach
+from nbformat.notebooknode import NotebookNode
+from nbformat.v4 import new_output
+
+MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE, MAX_HTML = 500, 100_000, 5_000_000, 500_000  # a cell's, in characters
+LEFT_OUT = "({:,} characters are left out here)"
+BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*", re.ASCII)
+PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
+TAGS = """
+b i em strong code pre p br hr div span ul ol li dl dt dd table caption thead tbody tfoot tr th td sub sup
+h1 h2 h3 h4 h5 h6 blockquote
+"""
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # all but tab, line ends, and the escape of colours
+
+
+def clean(outputs: Any) -> list[NotebookNode]:
+    """The outputs of a cell as safe ones; what has no known form is left out."""
+    if not isinstance(outputs, list):
+        return []
+    return [made for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict) and (made := _made(o)) is not None]
+
+
+def _made(output: dict[str, Any]) -> NotebookNode | None:
+    kind = output.get("output_type")
+    if kind == "stream":
+        name = "stderr" if output.get("name") == "stderr" else "stdout"
+        return new_output("stream", name=name, text=_text(output.get("text")))
+    if kind == "error":
+        lines = output.get("traceback")
+        traceback = _text("\n".join(x for x in lines if isinstance(x, str)) if isinstance(lines, list) else "")
+        name, value = _text(output.get("ename"))[:200], _text(output.get("evalue"))
+        return new_output("error", ename=name, evalue=value, traceback=traceback.split("\n"))
+    if kind in ("display_data", "execute_result"):
+        data = output.get("data")
+        bundle = _bundle(data) if isinstance(data, dict) else {}
+        return new_output(kind, bundle, metadata={}) if bundle else None
+    return None
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    text = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text[:MAX_TEXT]) + _left_out(len(text) - MAX_TEXT)
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair could not be written
+
+
+def _left_out(count: int) -> str:
+    return f"\n... {LEFT_OUT.format(count)}\n" if count > 0 else ""
+
+
+def _bundle(data: dict[str, Any]) -> dict[str, str]:
+    """The forms of one display that are safe to show."""
+    kept = {"text/plain": _text(data["text/plain"])} if isinstance(data.get("text/plain"), str) else {}
+    for kind, beginning in PICTURES.items():
+        picture = data.get(kind)
+        if isinstance(picture, str) and picture.startswith(beginning) and BASE64.fullmatch(picture):
+            kept |= {kind: picture} if len(picture) <= MAX_PICTURE else {"text/plain": LEFT_OUT.format(len(picture))}
+    html = data.get("text/html")
+    if isinstance(html, str):
+        if len(html) <= MAX_HTML:
+            kept["text/html"] = harmless_html(_text(html) if len(html) <= MAX_TEXT else html)
+        else:
+            kept.setdefault("text/plain", LEFT_OUT.format(len(html)))
+    return kept
+
+
+def harmless_html(html: str) -> str:
+    """HTML with the tags of text and tables only; what is in a script or style is shown as text."""
+    return bleach.clean(html, tags=TAGS.split(), attributes={}, protocols=[], strip=True, strip_comments=True)
