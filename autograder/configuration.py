@@ -10,6 +10,8 @@ from pathlib import Path
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
+from autograder import harmless
+
 COURSE_ID = "transformers"
 GENERATE = [
     "nbgrader.preprocessors.IncludeHeaderFooter",
@@ -59,8 +61,9 @@ def course_config(root: Path, exchange: Path | None = None) -> Config:
     c.GenerateAssignment.preprocessors = GENERATE
     c.Autograde.sanitize_preprocessors = SANITIZE
     c.Autograde.autograde_preprocessors = AUTOGRADE
+    c.Autograde.pre_convert_hook = "autograder.submitted.replace_what_is_no_file"
     c.Autograde.exporter_class = "autograder.steps.restore.SubmissionExporter"
-    c.GradeSubmission.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
+    c.HTMLExporter.filters = harmless.FILTERS  # of feedback pages and formgrader's
     c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError"}
     return c
 

@@ -9,18 +9,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import bleach
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_output
+
+from autograder.harmless import harmless_html
 
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE, MAX_HTML = 500, 100_000, 5_000_000, 500_000  # a cell's, in characters
 LEFT_OUT = "({:,} characters are left out here)"
 BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*", re.ASCII)
 PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
-TAGS = """
-b i em strong code pre p br hr div span ul ol li dl dt dd table caption thead tbody tfoot tr th td sub sup
-h1 h2 h3 h4 h5 h6 blockquote
-"""
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # all but tab, line ends, and the escape of colours
 
 
@@ -72,8 +69,3 @@ def _bundle(data: dict[str, Any]) -> dict[str, str]:
         else:
             kept.setdefault("text/plain", LEFT_OUT.format(len(html)))
     return kept
-
-
-def harmless_html(html: str) -> str:
-    """HTML with the tags of text and tables only; what is in a script or style is shown as text."""
-    return bleach.clean(html, tags=TAGS.split(), attributes={}, protocols=[], strip=True, strip_comments=True)

@@ -17,6 +17,7 @@ from autograder import lesson_source
 from autograder.engine import ROOT, Engine
 from autograder.exercise import find
 from autograder.grading import grade
+from autograder.harmless import tame_math
 from autograder.limits import Limits
 from autograder.notebooks import DIRECTIVE
 from autograder.steps.restore import KnownCell, read_notebook, restored_notebook
@@ -141,7 +142,8 @@ def verdict_output(verdict: Verdict, notes: list[str]) -> NotebookNode:
     """The graded cell's only output: the points for nbgrader, the explanation for people."""
     report = Report(verdict, reveal=False)
     page = report._repr_html_() + "".join(f'<div style="opacity:.75">{code(n)}</div>' for n in notes)
-    return new_output("execute_result", {"text/plain": f"{verdict.earned:g}", "text/html": page}, metadata={})
+    data = {"text/plain": f"{verdict.earned:g}", "text/html": tame_math(page)}  # it may quote what the student wrote
+    return new_output("execute_result", data, metadata={})
 
 
 def _edition_notes(notebook: NotebookNode) -> list[str]:

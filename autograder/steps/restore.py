@@ -21,6 +21,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from autograder.notebooks import KERNEL
+from autograder.submitted import no_files
 
 MAX_NOTEBOOK_BYTES, MAX_CELLS, MAX_SOURCE = 32 << 20, 2_000, 200_000
 UNREADABLE = (
@@ -29,12 +30,18 @@ UNREADABLE = (
 )
 
 
+class NotAFile(ValueError):
+    """A submission holds a link, a pipe or a device."""
+
+
 class SubmissionExporter(NotebookExporter):
     """nbconvert's notebook exporter, which takes whatever was handed in."""
 
     def from_filename(self, filename: str, resources: dict | None = None, **kwargs: Any):
         """Read and convert a notebook; one that cannot be read is as one without cells, and says so."""
         path = Path(filename)
+        if left := no_files(path.parent):
+            raise NotAFile(f"{left[0][0]} {left[0][1]}. Remove it, then grade again: nothing that it leads to is read.")
         size = path.stat().st_size
         read = read_notebook(path.read_bytes() if size <= MAX_NOTEBOOK_BYTES else b" " * (MAX_NOTEBOOK_BYTES + 1))
         metadata = {**read.metadata, "problem": read.problem}

@@ -95,12 +95,20 @@ class Graded:
 class Classroom:
     """A course folder with released lessons; submissions are put straight into submitted/, as `collect` does."""
 
-    def __init__(self, folder: Path, lessons: list[str], check_seconds: float = 10.0, cell_seconds: int = 30):
+    def __init__(
+        self,
+        folder: Path,
+        lessons: list[str],
+        check_seconds: float = 10.0,
+        cell_seconds: int = 30,
+        limits: dict[str, float] | None = None,
+    ):
         self.folder = folder
         self.config = course_config(folder)
         self.config.Exchange.cache = str(folder / "cache")
         self.config.GradeSubmission.check_seconds = check_seconds
         self.config.Execute.timeout = cell_seconds
+        self.config.GradeSubmission.limits = limits or {}
         self.config.NbGraderAPI.log_level = logging.WARNING
         self.db_url = self.config.CourseDirectory.db_url
         (folder / "exchange").mkdir(parents=True)

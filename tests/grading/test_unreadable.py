@@ -1,4 +1,4 @@
-"""Files that are no notebooks: a message that says what to do, and the rest of the class is graded."""
+"""Files that are no notebooks: no points and the reason, for student and instructor; the rest of the class is graded."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ UNREADABLE = {
     "null": lambda data: b"null",
     "an-object": lambda data: b'{"answer": 42}',
     "cells-of-no-list": lambda data: b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 5}',
-    "cells-of-numbers": lambda data: b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [1, 2]}',
     "nbformat-text": lambda data: b'{"nbformat": "four", "nbformat_minor": 5, "metadata": {}, "cells": []}',
     "utf-16": lambda data: data.decode().encode("utf-16"),
     "deep": lambda data: b"[" * 100_000,
+    "40-megabytes": lambda data: data + b" " * (40 << 20),
+    "a-million-cells": lambda data: b'{"nbformat": 4, "metadata": {}, "cells": [' + b"{}," * 999_999 + b"{}]}",
 }
 
 
@@ -54,14 +55,15 @@ def test_the_rest_of_the_class_is_graded(batch: dict[str, Graded]) -> None:
 
 
 @pytest.mark.parametrize("student", UNREADABLE)
-def test_an_unreadable_file_is_named_with_what_to_do(batch: dict[str, Graded], student: str) -> None:
-    """In nbgrader's log, for the instructor; nbgrader's own exit tells that something is left."""
+def test_an_unreadable_file_gets_no_points_and_the_reason(batch: dict[str, Graded], student: str) -> None:
+    """In the feedback, for the student, and in nbgrader's log, for the instructor."""
     graded = batch[f"bad-{student}"]
-    path = graded.course.submitted(f"bad-{student}", LESSON)
-    assert not graded.success
-    assert f"{path} is not a notebook that can be read" in graded.log
-    assert "Ask the student to open it in JupyterLab, save and submit again." in graded.log
-    assert not graded.path.exists()
+    assert graded.success
+    assert graded.scores == dict.fromkeys(full_points(LESSON), 0.0)
+    first = next(iter(graded.said.values()))
+    assert "this file could not be read as a notebook" in first
+    assert "open it in JupyterLab, save it and submit it again" in first
+    assert f"bad-{student}: this file could not be read as a notebook" in graded.log
 
 
 def test_a_notebook_of_the_old_format_is_graded(classroom: Classroom) -> None:
