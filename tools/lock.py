@@ -22,7 +22,7 @@ EXTRAS = ("instructor", "test")
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 # Held back on purpose. triton is the one that this torch's CUDA build demands, so that the lock fits both builds.
 PINS = {"jupyterlab": "4.6.6", "nbgrader": "0.9.6", "torch": "2.13.0", "triton": "3.7.1"}
-LINUX_ONLY = {"triton"}
+LINUX_ONLY = {"triton", "pyseccomp"}
 CUDA = ("nvidia-", "cuda-")
 HEADER = """\
 # Exact versions for Python 3.11 to 3.13. Written by tools/lock.py (make lock); do not edit.

@@ -1,4 +1,4 @@
-"""Files that are no notebooks: no points and the reason, for student and instructor; the rest of the class is graded."""
+"""Files that are no notebooks: no points and the reason, for student and instructor; the rest is graded."""
 
 from __future__ import annotations
 
