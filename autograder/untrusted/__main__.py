@@ -24,7 +24,7 @@ MOST_SPEC = 256 << 20
 WARM_UP = [
     "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('warm')\nplt.show()\n1 + 1",
     "import torch\ntorch.nn.Linear(2, 2)(torch.ones(1, 2)).sum().backward()",
-    "import course, ipywidgets, anywidget, course.widgets, course.plots",
+    "import course, ipywidgets, anywidget, course.widgets, course.plots, kernels",
     "1 / 0",
 ]
 

@@ -7,6 +7,7 @@ and the judging side (`course.checks.judge`) decides.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import traceback
 from collections.abc import Callable, Iterator
@@ -112,7 +113,7 @@ def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]]) -> Call
 
 
 def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Outcome:
-    named = step["op"] in ("call", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
+    named = step["op"] in ("call", "items", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
     if named and step["name"] not in namespace:
         return {"missing": step["name"]}
     step = revive(step)
@@ -142,6 +143,10 @@ def _fingerprint(value: Any) -> bytes:
 
 def _call(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
     return namespace[step["name"]](*step["args"], **step["kwargs"])
+
+
+def _items(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> list[Any]:
+    return list(itertools.islice(iter(_call(step, namespace, handles)), step["most"]))
 
 
 def _new(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
@@ -196,6 +201,7 @@ def _value(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> An
 
 OPERATIONS: dict[str, Callable[[Step, dict[str, Any], dict[str, Any]], Any]] = {
     "call": _call,
+    "items": _items,
     "new": _new,
     "load": _load,
     "method": _method,

@@ -18,6 +18,11 @@ def call(name: str, *args: Any, **kwargs: Any) -> Step:
     return {"op": "call", "name": name, "args": list(args), "kwargs": kwargs}
 
 
+def items(name: str, *args: Any, most: int, **kwargs: Any) -> Step:
+    """Call the function `name`, and take at most `most` items of the iterator that it returns; the value is a list."""
+    return {"op": "items", "name": name, "most": most, "args": list(args), "kwargs": kwargs}
+
+
 def new(name: str, *args: Any, handle: str = "it", **kwargs: Any) -> Step:
     """Make an object of the class `name` and keep it under `handle`; its value is None."""
     return {"op": "new", "name": name, "handle": handle, "args": list(args), "kwargs": kwargs}
