@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import os
 import sys
 import textwrap
@@ -13,6 +15,8 @@ from typing import Any
 from course import tracking
 from course.checks import judge, report, runner, sheet
 from course.checks.judge import Verdict
+from course.checks.runner import Outcome
+from course.checks.script import Script
 from course.checks.sheet import Sheet
 
 
@@ -44,8 +48,18 @@ def check(exercise_id: str, target: Any = None) -> None:
 def verdict(subject: Sheet, namespace: dict[str, Any]) -> Verdict:
     """The visible check's verdict on the object in `namespace`, without showing anything."""
     cells = [*_cells(namespace), source_of(namespace.get(subject.name))]
-    found = judge.judge(subject, lambda script: runner.run_script(script, namespace), cells)
+    found = judge.judge(subject, lambda script: runner.run_script(script, namespace), cells, _quietly(namespace))
     return found if found.passed else replace(found, notes=[*found.notes, *_unfinished_helpers(subject, namespace)])
+
+
+def _quietly(namespace: dict[str, Any]) -> judge.Run:
+    """Runs a script without what it prints: the student has seen that already."""
+
+    def run(script: Script) -> list[Outcome]:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return runner.run_script(script, namespace)
+
+    return run
 
 
 def _unfinished_helpers(subject: Sheet, namespace: dict[str, Any]) -> list[str]:
@@ -56,11 +70,12 @@ def _unfinished_helpers(subject: Sheet, namespace: dict[str, Any]) -> list[str]:
 
 
 def _cells(namespace: dict[str, Any]) -> list[str]:
-    """What ran in this notebook so far; in a plain script its imports, which are all that one can see."""
+    """What ran in this notebook so far; in a plain script its imports and names, which are all that one can see."""
     if isinstance(ran := namespace.get("In"), list):
         return [cell for cell in ran if isinstance(cell, str)]
-    modules = [(name, value) for name, value in namespace.items() if issubclass(type(value), ModuleType)]
-    return [f"import {module.__name__} as {name}" for name, module in modules]
+    modules = {name: value.__name__ for name, value in namespace.items() if issubclass(type(value), ModuleType)}
+    others = [f"{name} = ..." for name in namespace if name not in modules]
+    return [f"import {module} as {name}" for name, module in modules.items()] + others
 
 
 def source_of(target: Any) -> str:

@@ -209,6 +209,21 @@ class softmax_grad_norm:
             p = softmax(scores)
             return float((np.diag(p) - np.outer(p, p)).sum())
 
+        def dot_product_for_outer(scores):
+            """`p @ p` is one number, the dot product. p p^T is the matrix of all products p_i p_j: `np.outer(p, p)`."""
+            p = softmax(scores)
+            return float(np.linalg.norm(np.diag(p) - p @ p))
+
+        def p_for_its_diagonal(scores):
+            """You take p itself, which NumPy then subtracts from in every row. diag(p) is the matrix with p on its diagonal."""
+            p = softmax(scores)
+            return float(np.linalg.norm(p - np.outer(p, p)))
+
+        def only_the_products(scores):
+            """The term diag(p) is missing: the Jacobian is diag(p) - p p^T."""
+            p = softmax(scores)
+            return float(np.linalg.norm(np.outer(p, p)))
+
         def of_the_scores(scores):
             """You used the scores where the weights belong: take p = softmax(scores) first."""
             return float(np.linalg.norm(np.diag(scores) - np.outer(scores, scores)))

@@ -293,6 +293,39 @@ class decoder_block:
             x = x + _cross(_norm(x, p["norm_2"]), memory, p["cross"])
             return _ffn(_norm(x, p["norm_3"]), p["ffn"])
 
+        def self_attention_residual_missing(x, memory, p):
+            """The self-attention's output replaces x. It is added to it: x + attended @ w_o."""
+            x = _self(_norm(x, p["norm_1"]), p["self"], np.tri(len(x), dtype=bool))
+            x = x + _cross(_norm(x, p["norm_2"]), memory, p["cross"])
+            return x + _ffn(_norm(x, p["norm_3"]), p["ffn"])
+
+        def cross_attention_residual_missing(x, memory, p):
+            """The cross-attention's output replaces x. It is added to it, as in the other two sublayers."""
+            x = x + _self(_norm(x, p["norm_1"]), p["self"], np.tri(len(x), dtype=bool))
+            x = _cross(_norm(x, p["norm_2"]), memory, p["cross"])
+            return x + _ffn(_norm(x, p["norm_3"]), p["ffn"])
+
+        def norm_of_the_norm(x, memory, p):
+            """You normalise what was normalised before. Each norm starts from the current x: norm_2(x), norm_3(x)."""
+            z = _norm(x, p["norm_1"])
+            x = x + _self(z, p["self"], np.tri(len(x), dtype=bool))
+            z = _norm(z, p["norm_2"])
+            x = x + _cross(z, memory, p["cross"])
+            return x + _ffn(_norm(z, p["norm_3"]), p["ffn"])
+
+        def weights_of_the_other_attention(x, memory, p):
+            """The weights are mixed up: p["self"] belongs to the self-attention, p["cross"] to the cross-attention."""
+            x = x + _self(_norm(x, p["norm_1"]), p["cross"], np.tri(len(x), dtype=bool))
+            x = x + _cross(_norm(x, p["norm_2"]), memory, p["self"])
+            return x + _ffn(_norm(x, p["norm_3"]), p["ffn"])
+
+        def no_activation(x, memory, p):
+            """There is no GELU: between w_1 and w_2 stands a non-linear function, gelu(z @ w_1 + b_1) @ w_2 + b_2."""
+            x = x + _self(_norm(x, p["norm_1"]), p["self"], np.tri(len(x), dtype=bool))
+            x = x + _cross(_norm(x, p["norm_2"]), memory, p["cross"])
+            f = p["ffn"]
+            return x + (_norm(x, p["norm_3"]) @ f["w_1"] + f["b_1"]) @ f["w_2"] + f["b_2"]
+
         def residual_of_the_norm(x, memory, p):
             """You add the normalised input. The residual is the input before the norm: x + sublayer(norm(x))."""
             x = _norm(x, p["norm_1"])

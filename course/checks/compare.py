@@ -98,7 +98,7 @@ def _family(dtype: np.dtype) -> str:
 
 def _values_difference(want: np.ndarray, have: np.ndarray, tolerance: Tolerance, what: str) -> Difference | None:
     strange = ~np.isfinite(have) & ~_same(want, have)
-    off = strange if strange.any() else ~_within(want, have, tolerance)
+    off = strange if strange.any() else ~within(want, have, tolerance)
     if not off.any():
         return None
     kind = "nan" if strange.any() else "values"
@@ -116,7 +116,8 @@ def _same(want: np.ndarray, have: np.ndarray) -> np.ndarray:
     return (have == want) | (np.isnan(have) & np.isnan(want))
 
 
-def _within(want: np.ndarray, have: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+def within(want: np.ndarray, have: np.ndarray, tolerance: Tolerance) -> np.ndarray:
+    """True where `have` is as good as `want`; both of one shape."""
     if want.dtype.kind == "b" or (want.dtype.kind in "iu" and tolerance.atol < 1):
         return have == want  # a relative tolerance is for floats: 100000 is not 100001
     wide = np.complex128 if want.dtype.kind == "c" else np.float64

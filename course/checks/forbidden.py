@@ -1,15 +1,70 @@
-"""Find out which library names a student's function uses, by reading its code (never by running it)."""
+"""Find out which library names a student's function uses, by reading its code (never by running it).
+
+Reading cannot see through code that hides what it calls: `exec`, `getattr`, `sys.modules`, a module that is not ours to
+read. Where something is forbidden, such means are forbidden too. The code may be anything at all, so every step here
+takes time in proportion to its length.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import re
+import sys
+import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 USUAL = {"np": "numpy", "F": "torch.nn.functional"}  # where the imports are not among the cells
-MAGIC = re.compile(r"^([ \t]*)([\w, \t]+=[ \t]*)?[%!?].*$|^([ \t]*)[\w.]+\?+[ \t]*$", re.MULTILINE)
+MAX_CHARACTERS = 400_000  # of all cells together: parsed code takes two hundred times its own room
+NAME = re.compile(r"[\w.]+\?{1,2}|\?{1,2}[\w.]+")
+TARGETS = re.compile(r"[\w, \t]+=\s*[%!]")
+GIVEN = {"get_ipython", "display", "In", "Out", "_", "__", "___", "__name__", "__file__", "__doc__"}  # in any notebook
+
+HIDES = "it hides what is called, and {}"
+TOO_LONG = "your code cells hold more than {:,} characters, too many to see what is called, and {}"
+OWN_MODULE = "the check cannot look into that module (write its code into a cell), and {}"
+HIDING_BUILTINS = {"exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr", "setattr",
+                   "delattr", "get_ipython", "breakpoint", "__builtins__", "__loader__", "__spec__"}  # fmt: skip
+HIDING_MODULES = {"builtins", "cffi", "cloudpickle", "codeop", "copyreg", "ctypes", "dill", "gc", "importlib",
+                  "inspect", "IPython", "joblib", "marshal", "multiprocessing", "os", "pickle", "pkgutil", "runpy",
+                  "shelve", "subprocess", "sys", "zipimport", "types.FunctionType", "types.CodeType", "operator.attrgetter",
+                  "operator.methodcaller", "numpy.load", "torch.load"}  # fmt: skip
+HARMLESS = {"sys.maxsize", "sys.float_info", "sys.version_info", "sys.byteorder", "os.environ", "os.path", "os.sep"}
+HIDING_ATTRIBUTES = {"__dict__", "__globals__", "__builtins__", "__subclasses__", "__mro__", "__bases__", "__base__",
+                     "__loader__", "__code__", "__closure__", "__getattribute__", "f_globals", "f_locals", "f_back",
+                     "import_module", "load_module", "exec_module", "user_ns"}  # fmt: skip
+LIBRARIES = {"course", "kernels", "einops", "jaxtyping", "matplotlib", "numpy", "scipy", "torch", "tqdm", "triton",
+             "typing_extensions"} | sys.stdlib_module_names  # fmt: skip
+
+
+@dataclass
+class _Code:
+    """All cells, read: what each name stands for, where it is defined, which modules came by a star."""
+
+    alias: dict[str, str] = field(default_factory=lambda: dict(USUAL))
+    defined: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    stars: set[str] = field(default_factory=set)
+
+    def root(self, name: str) -> str:
+        """What the first part of a dotted name stands for, up to its first dot."""
+        stem = name.partition(".")[0]
+        return self.alias.get(stem, stem).partition(".")[0]
+
+    def define(self, name: str, statements: list[ast.stmt]) -> None:
+        """From here on a name means this, whatever it meant before."""
+        self.alias.pop(name, None)
+        self.defined[name] = statements
+
+
+@dataclass
+class _Uses:
+    """What a function uses, directly or through other definitions."""
+
+    imported: set[str] = field(default_factory=set)  # dotted names that begin with a module
+    plain: set[str] = field(default_factory=set)  # other names that no cell defines
+    attributes: set[str] = field(default_factory=set)
 
 
 def names_used(cells: list[str], start: str) -> set[str]:
@@ -18,78 +73,166 @@ def names_used(cells: list[str], start: str) -> set[str]:
     Import aliases are resolved: `F.softmax` after `import torch.nn.functional as F` is `torch.nn.functional.softmax`.
     A name is looked up as defined last. Cells that do not parse are left out, as they cannot have run.
     """
-    trees = [tree for tree in map(_parsed, cells) if tree]
-    alias = dict(USUAL)
-    defined: dict[str, list[ast.stmt]] = {}
-    for tree in trees:
-        alias |= _imports(tree)
+    uses = _uses(_read(cells), start)
+    return uses.imported | uses.plain
+
+
+def first_forbidden(cells: list[str], start: str, forbids: dict[str, str]) -> tuple[str, str] | None:
+    """The first name that `start` uses though it is forbidden (or lies inside of what is), and why; else None."""
+    why = next(iter(forbids.values()))
+    if sum(map(len, cells)) > MAX_CHARACTERS:
+        return start, TOO_LONG.format(MAX_CHARACTERS, why)
+    uses = _uses(_read(cells), start)
+    inside = {part for name in uses.imported for part in _endings(name)} | uses.plain
+    for name, reason in forbids.items():
+        if any(_within(used, name) for used in inside):
+            return name, reason
+    hidden = uses.plain & HIDING_BUILTINS | uses.attributes & HIDING_ATTRIBUTES
+    hidden |= {name for name in inside if _hides(name)}
+    if hidden:
+        return min(hidden), HIDES.format(why)
+    foreign = {name for name in uses.imported if name.partition(".")[0] not in LIBRARIES}
+    return (min(foreign), OWN_MODULE.format(why)) if foreign else None
+
+
+def first_unseen(cells: list[str], start: str) -> str | None:
+    """A name that `start` needs (perhaps itself) and that no cell defines: if it works, it came some other way."""
+    code = _read(cells)
+    if start not in code.defined and start not in code.alias:
+        return start
+    stems = {name.partition(".")[0] for name in _uses(code, start).plain}
+    return min(stems - set(dir(builtins)) - GIVEN, default=None)
+
+
+def _within(used: str, name: str) -> bool:
+    return f"{used}.".startswith(f"{name}.")
+
+
+def _hides(name: str) -> bool:
+    return any(_within(name, m) for m in HIDING_MODULES) and not any(_within(name, m) for m in HARMLESS)
+
+
+def _endings(name: str) -> Iterator[str]:
+    """`a.b.c`, `b.c`, `c`: a module may be reached by way of another one that imports it."""
+    parts = name.split(".")[:20]
+    yield from (".".join(parts[i:]) for i in range(len(parts)))
+
+
+def _read(cells: list[str]) -> _Code:
+    code = _Code()
+    for tree in filter(None, map(_parsed, cells)):
         for statement in tree.body:
-            _note(statement, defined)
-    known = set(defined) | set(alias) | set(dir(builtins))
-    stars = {n.module for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and _is_star(n)}
-    used: set[str] = set()
-    for statement in _reached(start, defined):
-        names, local = _dotted_names(statement), _local(statement)
-        used |= {_resolved(n, alias | _imports(statement)) for n in names}
-        unknown = {n for n in names if n.partition(".")[0] not in known | local}
-        used |= {f"{module}.{n}" for module in stars for n in unknown}  # it can only have come with a star import
-    return used
-
-
-def first_forbidden(cells: list[str], start: str, forbids: dict[str, str]) -> str | None:
-    """The first forbidden name that `start` uses (or something inside it), or None."""
-    used = names_used(cells, start)
-    return next((name for name in forbids if any(f"{u}.".startswith(f"{name}.") for u in used)), None)
+            _note(statement, code)
+    return code
 
 
 def _parsed(cell: str) -> ast.Module | None:
     """A cell's statements. IPython's own lines (`%time f()`, `!ls`, `x?`) are passed over, and so is its `await`."""
-    for text in (cell, MAGIC.sub(r"\1\3pass", cell)):
-        try:
+    return _syntax_tree(cell) or _syntax_tree("\n".join(map(_without_magic, cell.split("\n"))))
+
+
+def _syntax_tree(text: str) -> ast.Module | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return compile(text, "cell", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-    return None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
-def _note(statement: ast.stmt, defined: dict[str, list[ast.stmt]]) -> None:
+def _without_magic(line: str) -> str:
+    bare = line.strip()
+    is_magic = bare[:1] in ("%", "!") or TARGETS.match(bare) or NAME.fullmatch(bare)
+    return line[: len(line) - len(line.lstrip())] + "pass" if is_magic else line
+
+
+def _note(statement: ast.stmt, code: _Code) -> None:
     """Enter a statement under each name that it defines (`def f`, `f = ...`) or adds to (`Block.forward = ...`)."""
+    code.stars |= {n.module or "" for n in ast.walk(statement) if isinstance(n, ast.ImportFrom) and _is_star(n)}
     if isinstance(statement, Definition):
-        defined[statement.name] = [statement]
+        code.define(statement.name, [statement])
         return
+    for name, module in _imports(statement).items():
+        code.alias[name] = module
+        code.defined.pop(name, None)
     if isinstance(statement, ast.Assign | ast.AnnAssign):
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        defined.update({t.id: [] for t in targets if isinstance(t, ast.Name)})
+        for target in targets:
+            if isinstance(target, ast.Name):
+                code.define(target.id, [])
     for name in _bound(statement):
-        defined.setdefault(name, []).append(statement)
+        code.defined.setdefault(name, []).append(statement)
+        if code.root(name) != name:  # `np.f = ...` adds to numpy, under whatever name it is used
+            code.defined.setdefault(code.root(name), []).append(statement)
 
 
 def _bound(statement: ast.stmt) -> set[str]:
-    nodes = list(ast.walk(statement))
-    stored = {_dotted(n).partition(".")[0] for n in nodes if isinstance(getattr(n, "ctx", None), ast.Store)}
-    return (stored | {n.name for n in nodes if isinstance(n, Definition)}) - {""}
+    names = set()
+    for node in ast.walk(statement):
+        if isinstance(getattr(node, "ctx", None), ast.Store):
+            names.add(_stem(node))
+        elif isinstance(node, Definition):
+            names.add(node.name)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+            names |= {_stem(a) for a in node.args[:1]}
+    return names - {""}
 
 
-def _reached(start: str, defined: dict[str, list[ast.stmt]]) -> Iterator[ast.stmt]:
-    """The statements that define `start`, then those that define what these use."""
-    todo, seen = [start], set()
+def _uses(code: _Code, start: str) -> _Uses:
+    """Go from the statements that define `start` to those that define what these use, and so on."""
+    uses, seen = _Uses(), {""}
+    todo = _sort(start, set(), {}, code, uses)
     while todo:
         name = todo.pop()
-        if name not in seen:
-            seen.add(name)
-            for statement in defined.get(name, []):
-                yield statement
-                todo += {n.partition(".")[0] for n in _dotted_names(statement)} - _local(statement)
+        if name in seen:
+            continue
+        seen.add(name)
+        for statement in code.defined.get(name, []):
+            names, local, inner = _dotted_names(statement), _local(statement), _imports(statement)
+            uses.attributes |= {n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)}
+            for used in names:
+                todo += _sort(used, local, inner, code, uses)
+    return uses
+
+
+def _sort(used: str, local: set[str], inner: dict[str, str], code: _Code, uses: _Uses) -> list[str]:
+    """Enter a used name where it belongs; return the names whose definitions are to be read next."""
+    stem, dot, rest = used.partition(".")
+    module = inner.get(stem) or (None if stem in local else code.alias.get(stem))
+    if module:
+        uses.imported.add(module + dot + rest)
+        return [stem, module.partition(".")[0]]
+    if stem in local:
+        return []
+    if stem not in code.defined:
+        stars = [] if hasattr(builtins, stem) else [s for s in code.stars if _may_hold(s, stem)]
+        uses.imported |= {f"{star}.{used}" for star in stars}
+        uses.plain |= set() if stars else {used}
+    return [stem]
+
+
+def _may_hold(module: str, name: str) -> bool:
+    """Whether a name that no cell defines may have come with `from module import *`."""
+    return module not in sys.modules or hasattr(sys.modules[module], name)
 
 
 def _local(statement: ast.stmt) -> set[str]:
     """Names of a function's own: its arguments, and what is assigned in it."""
-    if not isinstance(statement, Definition):
-        return set()
-    nodes = list(ast.walk(statement))
-    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    inner = {n.name for n in nodes if isinstance(n, Definition)}
-    return stored | inner | {n.arg for n in nodes if isinstance(n, ast.arg)}
+    names: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            names.add(node.name or "")
+        elif isinstance(node, ast.MatchMapping):
+            names.add(node.rest or "")
+        elif isinstance(node, ast.comprehension):
+            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+    if isinstance(statement, Definition):
+        nodes = list(ast.walk(statement))
+        names |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        names |= {n.name for n in nodes if isinstance(n, Definition)}
+    return names
 
 
 def _is_star(node: ast.ImportFrom) -> bool:
@@ -107,19 +250,22 @@ def _imports(tree: ast.AST) -> dict[str, str]:
     return alias
 
 
-def _resolved(name: str, alias: dict[str, str]) -> str:
-    stem, dot, rest = name.partition(".")
-    return alias.get(stem, stem) + dot + rest
+def _dotted_names(tree: ast.AST) -> set[str]:
+    """The longest dotted names in a tree: `a.b.c`, but not `a.b` and `a` for it."""
+    names, inside = set(), set()
+    for node in ast.walk(tree):  # what contains comes before what is contained
+        if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inside:
+            parts = []
+            while isinstance(node, ast.Attribute):
+                parts.append(node.attr)
+                node = node.value
+                inside.add(id(node))
+            if isinstance(node, ast.Name):
+                names.add(".".join([node.id, *parts[::-1]]))
+    return names
 
 
-def _dotted_names(node: ast.AST) -> set[str]:
-    return {_dotted(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)} - {""}
-
-
-def _dotted(node: ast.AST) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        stem = _dotted(node.value)
-        return f"{stem}.{node.attr}" if stem else ""
-    return ""
+def _stem(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from course.checks.compare import Difference, Tolerance, difference, exact
-from course.checks.forbidden import first_forbidden
+from course.checks.explain import Explanation, explanation
+from course.checks.forbidden import first_forbidden, first_unseen
 from course.checks.runner import Outcome
 from course.checks.script import Script, Step, value
 from course.checks.sheet import Case, Sheet, answer_digest
@@ -28,6 +30,7 @@ class PartVerdict:
     points: float
     difference: Difference | None = None
     case: str = ""
+    explanation: Explanation | None = None  # how wrong numbers are related to the right ones, where that is known
     held_back: bool = False  # its cases agree, but the first part does not
 
     @property
@@ -73,30 +76,48 @@ class Verdict:
         return kind if kind in ("missing", "unsolved") else "failed"
 
 
-def judge(sheet: Sheet, run: Run, cells: list[str] | None = None) -> Verdict:
+def judge(sheet: Sheet, run: Run, cells: list[str] | None = None, run_again: Run | None = None) -> Verdict:
     """Run every case of the sheet through `run` and return the verdict.
 
-    `cells` are the texts of the student's code cells; they are searched for what the sheet forbids.
+    `cells` are the texts of the student's code cells; they are searched for what the sheet forbids. `run_again` is
+    `run` for the runs that only serve to explain a wrong result, if these should be quieter.
     """
     if sheet.is_question:
         return _judge_question(sheet, run)
     if found := _forbidden(sheet, cells or []):
         return _all_parts(sheet, found)
     parts: list[PartVerdict] = []
-    hint = ""
+    given: dict[str, list[list[Outcome]]] = {}  # part -> what each of its cases gave
+    hint, start = "", time.monotonic()
     for name, points in sheet.parts.items():
-        cases = [c for c in sheet.cases if c.part == name]
+        cases = sheet.cases_of(name)
         try:
-            results = [run(c.script) for c in cases]
+            given[name] = [run(c.script) for c in cases]
         except StudentCodeDied as death:
             parts.append(PartVerdict(name, points, Difference("raised", str(death))))
             continue
-        part = _judge_part(sheet, name, points, cases, results)
+        part = _judge_part(sheet, name, points, cases, given[name])
         if not parts and part.difference and part.difference.kind in ("missing", "unsolved"):
             return _all_parts(sheet, part.difference)
-        hint = hint or (_matching_hint(sheet, cases, results) if part.difference else "")
+        hint = hint or (_matching_hint(sheet, cases, given[name]) if part.difference else "")
         parts.append(part)
-    return Verdict(sheet.id, sheet.name, sheet.points, _hold_back(parts), hint)
+    seconds = (time.monotonic() - start) / max(1, len(sheet.cases))
+    if not hint:
+        parts = [_explained(sheet, p, given, run_again or run, seconds) for p in parts]
+    return _seen(sheet, Verdict(sheet.id, sheet.name, sheet.points, _hold_back(parts), hint), cells or [])
+
+
+def _explained(
+    sheet: Sheet, part: PartVerdict, given: dict[str, list[list[Outcome]]], run: Run, seconds: float
+) -> PartVerdict:
+    """The part with a word on how its wrong numbers are related to the right ones."""
+    if part.difference is None or part.difference.kind != "values":
+        return part
+    try:
+        said = explanation(sheet, sheet.cases_of(part.name), given[part.name], run, seconds)
+    except Exception:  # it died when it was tried once more, say: no explanation is worth a lost grade
+        return part
+    return replace(part, explanation=said)
 
 
 def _all_parts(sheet: Sheet, found: Difference) -> Verdict:
@@ -108,18 +129,19 @@ def _hold_back(parts: list[PartVerdict]) -> list[PartVerdict]:
     """The first part is an exercise's heart: without it the others earn nothing (`raise ValueError` is no answer)."""
     if not parts or parts[0].difference is None:
         return parts
-    return [parts[0], *(PartVerdict(p.name, p.points, p.difference, p.case, not p.difference) for p in parts[1:])]
+    return [parts[0], *(replace(p, held_back=not p.difference) for p in parts[1:])]
 
 
 def _judge_part(sheet: Sheet, name: str, points: float, cases: list[Case], results: list[list[Outcome]]) -> PartVerdict:
-    changed = PartVerdict(name, points)
+    """The first case that says most: an error or a wrong shape tells more than wrong numbers, these more than inputs
+    changed in place."""
+    found: dict[str, PartVerdict] = {}
     for case, got in zip(cases, results, strict=True):
-        found = case_difference(case.script, case.expected, got, sheet.tolerance or exact)
-        if found and found.kind != "changed":
-            return PartVerdict(name, points, found, describe(case))
-        if found and not changed.difference:  # told only if nothing else is wrong
-            changed = PartVerdict(name, points, found, describe(case))
-    return changed
+        if wrong := case_difference(case.script, case.expected, got, sheet.tolerance or exact):
+            weight = wrong.kind if wrong.kind in ("values", "changed") else "telling"
+            found.setdefault(weight, PartVerdict(name, points, wrong, describe(case)))
+    right = PartVerdict(name, points)
+    return found.get("telling") or found.get("values") or found.get("changed") or right
 
 
 def case_difference(
@@ -155,7 +177,7 @@ def _outcome_difference(expected: Outcome, got: Outcome, tolerance: Tolerance, w
 
 def _error_difference(expected: str, got: Outcome) -> Difference | None:
     if "raised" not in got:
-        return Difference("values", f"This input should raise {expected}, but your code returned a result.")
+        return Difference("raised", f"This input should raise {expected}, but your code returned a result.")
     if got["raised"] == "NotImplementedError" and expected != "NotImplementedError":
         return Difference("unsolved", "Not implemented yet.")
     if expected in got["bases"]:
@@ -244,5 +266,14 @@ def _answered(sheet: Sheet, found: Difference | None, notes: list[str] | None = 
 
 
 def _forbidden(sheet: Sheet, cells: list[str]) -> Difference | None:
-    name = first_forbidden(cells, sheet.name, sheet.forbids) if sheet.forbids else None
-    return Difference("forbidden", f"`{name}` may not be used here: {sheet.forbids[name]}.") if name else None
+    found = first_forbidden(cells, sheet.name, sheet.forbids) if sheet.forbids else None
+    return Difference("forbidden", f"`{found[0]}` may not be used here: {found[1]}.") if found else None
+
+
+def _seen(sheet: Sheet, verdict: Verdict, cells: list[str]) -> Verdict:
+    """The verdict, unless points rest on code that no cell shows where something is forbidden."""
+    name = first_unseen(cells, sheet.name) if cells and sheet.forbids and verdict.earned else None
+    if name is None:
+        return verdict
+    why = f"no cell shows where it comes from, and {next(iter(sheet.forbids.values()))}"
+    return _all_parts(sheet, Difference("forbidden", f"`{name}` may not be used here: {why}."))

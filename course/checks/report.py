@@ -68,6 +68,7 @@ class Report:
         found = part.difference
         text = f"{found.public} {found.detail}".strip() if self.reveal else found.public
         lines = [f"{part.name} ({points_text(part.points)}): {text}" if many else text]
+        lines += [part.explanation.text] if part.explanation else []
         if part.case and self.reveal:
             lines.append(f"In the case {part.case}.")
         return lines

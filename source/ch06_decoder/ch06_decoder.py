@@ -130,8 +130,7 @@ def masked_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarr
     ### BEGIN SOLUTION
     scores = np.where(mask, q @ k.T / np.sqrt(k.shape[-1]), -np.inf)
     blind = ~mask.any(axis=-1, keepdims=True)
-    weights = softmax(np.where(blind, 0.0, scores), axis=-1)
-    weights = np.where(blind, 0.0, weights)
+    weights = softmax(np.where(blind, 0.0, scores), axis=-1) * mask  # hidden keys have 0 already, blind rows not yet
     return weights @ v, weights
     ### END SOLUTION
 

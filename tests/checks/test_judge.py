@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import time
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from autograder.exercise import Definition, DefinitionError, case, exercise, find, question
 from course.checks import sheet as sheets
-from course.checks.forbidden import names_used
+from course.checks.forbidden import first_forbidden, names_used
 from course.checks.judge import StudentCodeDied, Verdict, describe, judge
 from course.checks.report import Report
 from course.checks.runner import run_script
@@ -264,7 +265,7 @@ def test_forbidden_names_are_found_under_any_alias(name):
 
 ALLOWED = {
     "not at all": "def row_means(x): return x.sum(1)",
-    "similar name": "import torchvision\ndef row_means(x): return torchvision.mean(x)",
+    "similar name": "import tqdm as torchbar\ndef row_means(x): return torchbar.mean(x)",
     "other function": "import numpy as np\ndef row_means(x): return np.meanest(x)",
     "an experiment": "import torch\ndef row_means(x): return x.sum(1)\nprint(torch.mean(row_means(x)))",
     "another function": "import torch\ndef other(x): return torch.mean(x)\ndef row_means(x): return x.sum(1)",
@@ -273,18 +274,94 @@ ALLOWED = {
     "an earlier try": "import torch\ndef row_means(x): return torch.mean(x)\ndef row_means(x): return x.sum(1)",
     "star of another": "from math import *\ndef row_means(x): return fsum(x)",
     "a comment": "def row_means(x):\n    # torch.mean(x)\n    return 'torch.mean'",
-    "a cell that cannot run": "def row_means(x: return torch.mean(x)",
+    "a cell that cannot run": "def row_means(x): return x.sum(1)\n\0def other(x: return torch.mean(x)",
+    "hidden elsewhere": "exec('a = 1')\nimport sys\nprint(getattr(sys, 'path'))\ndef row_means(x): return x.sum(1)",
+    "limits of numbers": "import sys\ndef row_means(x): return x.sum(1) / sys.float_info.max",
+    "names of its own": """
+def row_means(x):
+    try:
+        compile = [vars for vars in x]
+        match compile:
+            case [first, *others]:
+                locals = {**{"a": first}}
+        with open("x") as file:
+            return (total := sum(compile)) / len(others)
+    except (ValueError, OSError) as problem:
+        raise ValueError(problem) from None
+""",
+    "an own class": """
+import dataclasses
+@dataclasses.dataclass
+class Mean:
+    axis: int = 1
+    def __call__(self, x): return x.sum(self.axis)
+row_means = Mean()
+""",
+    "replaced import": "from torch import mean as row_means\ndef row_means(x): return x.sum(1)",
+    "global": "def row_means(x):\n    global calls\n    calls = 1\n    return x.sum(calls)",
 }
 
 
 @pytest.mark.parametrize("name", ALLOWED)
 def test_nothing_else_is_taken_for_forbidden(name):
-    assert forbidden_in([ALLOWED[name]]) == ""
+    assert forbidden_in(ALLOWED[name].split("\0")) == ""
+
+
+HIDDEN = {
+    "getattr": "def row_means(x): return getattr(x, 'me' + 'an')(1)",
+    "__import__": "def row_means(x): return __import__('tor' + 'ch').mean(x)",
+    "exec": "def row_means(x): exec('import torch')",
+    "eval in a helper": "def helper(x): return eval('torch')\ndef row_means(x): return helper(x)",
+    "builtins": "import builtins as b\ndef row_means(x): return b.eval('1')",
+    "importlib": "from importlib import import_module as load\ndef row_means(x): return load('torch')",
+    "sys.modules": "from sys import modules\ndef row_means(x): return modules['torch'].mean(x)",
+    "sys itself": "import sys\ndef row_means(x): return [sys][0].modules['torch']",
+    "another module's sys": "from course.checks import wire\ndef row_means(x): return wire.sys.modules['torch']",
+    "another module's torch": "from safetensors import torch as st\ndef row_means(x): return st.torch.mean(x)",
+    "a dunder attribute": "def row_means(x): return ().__class__.__base__.__subclasses__()",
+    "frames": "def row_means(x): raise_().gi_frame.f_globals['torch']",
+    "an own module": "from mine import means\ndef row_means(x): return means(x)",
+    "get_ipython": "def row_means(x): return get_ipython().ev('torch')",
+    "pickle": "import pickle\ndef row_means(x): return pickle.loads(b'')",
+    "by setattr": "import numpy, torch\nsetattr(numpy, 'm', torch.mean)\ndef row_means(x): return np.m(x)",
+    "under the module's name": "import numpy, torch\nnumpy.m = torch.mean\ndef row_means(x): return np.m(x)",
+    "imported": "from torch import mean as row_means",
+    "not defined anywhere": "x = 1",
+    "in a cell that does not parse": "qrs ebj_zrnaf(k): erghea gbepu",
+    "a helper that is not": "def row_means(x): return helper(x)",
+    "a helper with stars": "from math import *\ndef row_means(x): return helper(x)",
+    "too much": "# " + "x" * 500_000 + "\ndef row_means(x): return x",
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_hides_is_forbidden_too(name):
+    """Where something is forbidden; the reason of the exercise is given."""
+    said = forbidden_in([HIDDEN[name]])
+    assert "may not be used here: " in said
+    assert "this toy" in said
+
+
+def test_what_hides_may_be_used_where_nothing_is_forbidden():
+    code = "def rows(x): return getattr(x, 'sha' + 'pe')[0]"
+    namespace: dict[str, Any] = {}
+    exec(code, namespace)
+    assert first_forbidden([code], "rows", {"torch": "no"}) == ("getattr", "it hides what is called, and no")
+    assert "forbidden" not in [p.difference.kind for p in verdict_on(toys.row_means, namespace["rows"]).parts]
 
 
 def test_hostile_sources_are_only_read():
     for source in ("(" * 100_000, "-" * 50_000 + "1", "\0", "x = " + "[" * 500, "a." * 5000 + "b"):
-        assert names_used([source, "import os\ndef f(): return os.sep"], "f") == {"os", "os.sep"}
+        assert names_used([source, "import os\ndef f(): return os.sep"], "f") == {"os.sep"}
+
+
+def test_reading_takes_time_in_proportion():
+    """What made a pattern or a recursion take hours."""
+    for source in (" " * 190_000 + "x", "%timeit " + " " * 190_000, "a" * 190_000 + "!", "a" + ".b" * 90_000,
+                   ("a" + ".b" * 900 + "\n") * 100, "(" * 150 + "x" + ")" * 150, "x = 1;" * 30_000):  # fmt: skip
+        start = time.monotonic()
+        assert first_forbidden([source, "def f(x): return x"], "f", {"torch": "no"}) is None
+        assert time.monotonic() - start < 5
 
 
 def answered(definition: Any, answer: Any) -> Verdict:
