@@ -23,7 +23,7 @@ import numpy as np
 import autograder
 from autograder.limits import Limits
 from autograder.memory import Memory
-from autograder.student import Process, SandboxedStudent
+from autograder.student import OutOfMemory, Process, SandboxedStudent
 from autograder.untrusted.channel import ChannelError, OutOfTime
 from course.checks.wire import WireError
 
@@ -33,6 +33,7 @@ ROOT = Path(autograder.__file__).resolve().parents[1]
 OURS = ("course", "kernels", "autograder/__init__.py", "autograder/untrusted")  # all that a student's process may see
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts",
           "/etc/localtime", "/nix/store")  # fmt: skip
+PARTS = ("bin", "lib", "lib64", "include", "share", "etc", "pyvenv.cfg")
 MOST_SPEC_ANSWER = 1 << 20
 
 
@@ -82,26 +83,35 @@ class Engine:
 
     def process(self, limits: Limits, files: dict[str, bytes]) -> Process:
         """Fork one jailed process. Raises EngineError, IsolationError."""
-        last = None
-        for _ in range(2):  # the zygote may have been killed since the last time: start another, once
-            try:
-                with self._lock:
-                    self._ensure()
-                    ours, pidfd = self._fork()
-                return self._introduced(Process(ours, pidfd, Memory(pidfd, limits.memory_mb)), limits, files)
-            except (OSError, ChannelError, OutOfTime, WireError) as error:
-                last = error
-                self.close()
-        raise EngineError(f"The sandbox gave no process for a submission ({last}). Run `python -m autograder doctor`.")
+        process = self._any_process(limits, files)
+        if process.missing and not self.allow_weaker_isolation:
+            process.close()
+            raise IsolationError(_explained(process.missing))
+        return process
 
     def missing(self) -> dict[str, str]:
         """Layer -> reason, for what this machine does not give. Raises EngineError."""
-        allowed, self.allow_weaker_isolation = self.allow_weaker_isolation, True
-        try:
-            with contextlib.closing(self.process(Limits(), {})) as process:
-                return process.missing
-        finally:
-            self.allow_weaker_isolation = allowed
+        with contextlib.closing(self._any_process(Limits(), {})) as process:
+            return process.missing
+
+    def _any_process(self, limits: Limits, files: dict[str, bytes]) -> Process:
+        last = None
+        for _ in range(2):  # the zygote may have been killed since the last time: start another, once
+            try:
+                ours, pidfd = self._forked()
+                return self._introduced(Process(ours, pidfd, Memory(pidfd, limits.memory_mb)), limits, files)
+            except (OSError, ChannelError, OutOfTime, OutOfMemory, WireError) as error:
+                last = error
+        raise EngineError(f"The sandbox gave no process for a submission ({last}). Run `python -m autograder doctor`.")
+
+    def _forked(self) -> tuple[socket.socket, int]:
+        with self._lock:
+            self._ensure()
+            try:
+                return self._fork()
+            except BaseException:  # what it says next would be the answer to this: nothing can be asked of it any more
+                self._end()
+                raise
 
     def close(self) -> None:
         """End the zygote and every process that came of it."""
@@ -124,13 +134,14 @@ class Engine:
         base, scratch = Path(self._places.name, "root"), Path(self._places.name, "scratch")
         base.mkdir()
         scratch.mkdir()
+        os.chmod(self._places.name, 0o711)  # whom root becomes must reach it; nothing of ours lies in it
         shown = [*_python_paths(), *(str(ROOT / p) for p in OURS)]
         plan = {"shown": shown, "covered": [str(ROOT), *self.covered], "base": str(base),
                 "fallback_scratch": str(scratch), "user": NOBODY}  # fmt: skip
         self._control, theirs = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed in _end)
         self._zygote = subprocess.Popen(
-            [sys.executable, "-s", "-m", "autograder.untrusted", str(theirs.fileno()), json.dumps(plan)],
+            [sys.executable, "-sP", "-m", "autograder.untrusted", str(theirs.fileno()), json.dumps(plan)],
             pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, cwd="/",
             env={"PYTHONPATH": str(ROOT), "PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1",
                  "OPENBLAS_NUM_THREADS": "1", "LANG": "C.UTF-8"}, start_new_session=True,
@@ -181,9 +192,9 @@ class Engine:
         try:
             arrays = {name: np.frombuffer(data, np.uint8) for name, data in files.items()}
             answer = process.exchange({"limits": vars(limits), "files": arrays}, FORK_SECONDS, MOST_SPEC_ANSWER)
+            if "failed" in answer:
+                raise EngineError(f"A process of the sandbox could not be locked in: {answer['failed']}")
             process.missing = {str(k): str(v) for k, v in dict(answer["missing"]).items()}
-            if process.missing and not self.allow_weaker_isolation:
-                raise IsolationError(_explained(process.missing))
         except BaseException:
             process.close()
             raise
@@ -200,11 +211,27 @@ def _explained(missing: dict[str, str]) -> str:
 
 
 def _python_paths() -> list[str]:
-    """Where Python and the packages lie. The checkout is not among them: only its OURS are shown."""
-    found = [*SYSTEM, sys.base_prefix, sys.prefix, *sys.path]
+    """Where Python and the packages lie. The checkout is not among them: only its OURS are shown.
+
+    Nor is all of `sys.path`: it begins with the folder of the command that runs, or the one where it was started, and
+    that may be the course's, with the gradebook and everybody's submissions in it.
+    """
+    found = [*SYSTEM, sys.base_prefix, *_environment(), *filter(_holds_packages, sys.path)]
     real = [os.path.abspath(p) for p in found if p and os.path.exists(p)]
     kept: list[str] = []
     for path in real:
         if Path(path) != ROOT and not any(Path(path).is_relative_to(k) for k in kept) and path != "/":
             kept.append(path)
     return kept
+
+
+def _environment() -> list[str]:
+    """The environment's own parts: somebody may have made it in the course's folder itself."""
+    return [os.path.join(sys.prefix, part) for part in PARTS] if sys.prefix != sys.base_prefix else []
+
+
+def _holds_packages(path: str) -> bool:
+    try:
+        return any(name.endswith(".dist-info") for name in os.listdir(path or "."))
+    except OSError:
+        return False

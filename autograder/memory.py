@@ -1,7 +1,8 @@
 """TRUSTED side: how much memory a submission's processes hold together.
 
 A limit for each process does not bound sixty of them; control groups would, but an ordinary user has none. So the
-trusted side looks while it waits. What the zygote had before the fork is shared and not counted.
+trusted side looks while it waits. What the zygote had before the fork is shared and not counted. What a student's
+processes share among themselves is counted once: a data loader's workers hold no second copy of the data.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-FIELDS = re.compile(rb"^Rss(?:Anon|Shmem):\s+(\d+) kB", re.MULTILINE)
+# KiB of memory that is a process's own: not its program's files, but what it wrote or shares with its kin.
+HELD = re.compile(rb"^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB", re.MULTILINE)  # in status: quick
+SHARE = re.compile(rb"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB", re.MULTILINE)  # in smaps_rollup: walks every page
 MOST_PROCESSES = 1000
 
 
@@ -23,11 +26,17 @@ class Memory:
 
     def too_much(self) -> bool:
         """Whether the limit is passed now."""
-        return self.used_mb() > self.limit_mb
+        return self._at_most_mb() > self.limit_mb and self.used_mb() > self.limit_mb
+
+    def _at_most_mb(self) -> float:
+        """MiB beyond what each of the processes began with; a page that some of them share counts for each."""
+        return sum(max(0, _held(pid) - self.at_start) for pid in _family(self.pid)) / 1024
 
     def used_mb(self) -> float:
-        """MiB beyond what each of the processes began with."""
-        return sum(max(0, _held(pid) - self.at_start) for pid in _family(self.pid)) / 1024
+        """MiB of all the processes together, each page counted once."""
+        family = _family(self.pid)
+        from_zygote = self.at_start * len(family) / (len(family) + 1)  # the zygote keeps a share of its own pages
+        return max(0, sum(map(_share, family)) - from_zygote) / 1024
 
 
 def _pid(pidfd: int) -> int:
@@ -38,12 +47,21 @@ def _pid(pidfd: int) -> int:
 
 
 def _held(pid: int) -> int:
-    """KiB of memory that is a process's own: not its program's files, but what it wrote or shares with its kin."""
+    return _sum(pid, "status", HELD) or 0
+
+
+def _share(pid: int) -> int:
+    """A process's share of the pages that it uses; all of them if this kernel does not tell."""
+    share = _sum(pid, "smaps_rollup", SHARE)
+    return _held(pid) if share is None else share
+
+
+def _sum(pid: int, file: str, fields: re.Pattern[bytes]) -> int | None:
     try:
-        status = Path(f"/proc/{pid}/status").read_bytes()
+        found = fields.findall(Path(f"/proc/{pid}/{file}").read_bytes())
     except OSError:  # it has ended
-        return 0
-    return sum(int(n) for n in FIELDS.findall(status))
+        return None
+    return sum(int(n) for n in found) if found else None
 
 
 def _family(pid: int) -> list[int]:

@@ -7,6 +7,7 @@ only the tags of text and tables, without attributes, so that no script, style, 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
@@ -16,7 +17,7 @@ from autograder.harmless import harmless_html
 
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE, MAX_HTML = 500, 100_000, 5_000_000, 500_000  # a cell's, in characters
 LEFT_OUT = "({:,} characters are left out here)"
-BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*", re.ASCII)
+BASE64 = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}\s*", re.ASCII)  # *+: without it a megabyte of spaces took hours
 PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # all but tab, line ends, and the escape of colours
 
@@ -25,10 +26,18 @@ def clean(outputs: Any) -> list[NotebookNode]:
     """The outputs of a cell as safe ones; what has no known form is left out."""
     if not isinstance(outputs, list):
         return []
-    return [made for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict) and (made := _made(o)) is not None]
+    room = _Room()
+    return [made for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict) and (made := _made(o, room)) is not None]
 
 
-def _made(output: dict[str, Any]) -> NotebookNode | None:
+@dataclass
+class _Room:
+    """What is left of what one cell may show: making a megabyte of HTML harmless takes a second of our time."""
+
+    html: int = MAX_HTML
+
+
+def _made(output: dict[str, Any], room: _Room) -> NotebookNode | None:
     kind = output.get("output_type")
     if kind == "stream":
         name = "stderr" if output.get("name") == "stderr" else "stdout"
@@ -40,14 +49,18 @@ def _made(output: dict[str, Any]) -> NotebookNode | None:
         return new_output("error", ename=name, evalue=value, traceback=traceback.split("\n"))
     if kind in ("display_data", "execute_result"):
         data = output.get("data")
-        bundle = _bundle(data) if isinstance(data, dict) else {}
+        bundle = _bundle(data, room) if isinstance(data, dict) else {}
         return new_output(kind, bundle, metadata={}) if bundle else None
     return None
 
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else ""
-    text = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text[:MAX_TEXT]) + _left_out(len(text) - MAX_TEXT)
+    return _clean(text[:MAX_TEXT]) + _left_out(len(text) - MAX_TEXT)
+
+
+def _clean(text: str) -> str:
+    text = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     return text.encode("utf-8", "replace").decode()  # half a surrogate pair could not be written
 
 
@@ -55,7 +68,7 @@ def _left_out(count: int) -> str:
     return f"\n... {LEFT_OUT.format(count)}\n" if count > 0 else ""
 
 
-def _bundle(data: dict[str, Any]) -> dict[str, str]:
+def _bundle(data: dict[str, Any], room: _Room) -> dict[str, str]:
     """The forms of one display that are safe to show."""
     kept = {"text/plain": _text(data["text/plain"])} if isinstance(data.get("text/plain"), str) else {}
     for kind, beginning in PICTURES.items():
@@ -64,8 +77,9 @@ def _bundle(data: dict[str, Any]) -> dict[str, str]:
             kept |= {kind: picture} if len(picture) <= MAX_PICTURE else {"text/plain": LEFT_OUT.format(len(picture))}
     html = data.get("text/html")
     if isinstance(html, str):
-        if len(html) <= MAX_HTML:
-            kept["text/html"] = harmless_html(_text(html) if len(html) <= MAX_TEXT else html)
+        if len(html) <= room.html:
+            room.html -= len(html)
+            kept["text/html"] = harmless_html(_clean(html))
         else:
             kept.setdefault("text/plain", LEFT_OUT.format(len(html)))
     return kept

@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from autograder.untrusted import channel
 from autograder.untrusted.jail import Jail
@@ -33,6 +34,7 @@ def main() -> None:
     """Enter the jail, warm up, then fork a process for each socket that arrives."""
     control = socket.socket(fileno=int(sys.argv[1]))
     plan = json.loads(sys.argv[2])
+    del sys.argv[1:]  # student code that reads a command line finds none, as in Jupyter
     jail = Jail(**plan)
     jail.enter()
     try:
@@ -107,16 +109,26 @@ def _become_student(jail: Jail, shell, control: socket.socket, fd: int) -> None:
         control.close()
         sock = socket.socket(fileno=fd)
         spec, number = channel.receive(sock, MOST_SPEC)
-        jail.enter_places(int(spec["limits"]["scratch_mb"]))
-        captured = _own_folder(jail.scratch, spec["files"])
-        _close_all_but(fd, captured)
-        jail.lock(spec["limits"])
+        try:
+            captured = _locked_in(jail, spec, fd)
+        except Exception as error:
+            channel.send(sock, {"failed": f"{type(error).__name__}: {error}"}, number)
+            return
         channel.send(sock, {"missing": jail.missing}, number)
         from autograder.untrusted import service
 
         service.serve(sock, shell, captured)
     finally:  # whatever happened: a student's process must not go on as a second zygote
         os._exit(0)
+
+
+def _locked_in(jail: Jail, spec: dict[str, Any], fd: int) -> int:
+    jail.enter_places(int(spec["limits"]["scratch_mb"]))
+    _set_environment(jail.scratch)
+    captured = _own_folder(jail.scratch, spec["files"])
+    _close_all_but(fd, captured)
+    jail.lock(spec["limits"])
+    return captured
 
 
 def _own_folder(scratch: str, files: dict[str, object]) -> int:
@@ -129,12 +141,19 @@ def _own_folder(scratch: str, files: dict[str, object]) -> int:
             with contextlib.suppress(OSError):  # a quota, or a name that no file can have
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(bytes(data))
+    _find_modules_here()
     output = os.open(scratch, os.O_RDWR | os.O_TMPFILE)  # on the scratch, so that its quota holds for output too
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     return output
+
+
+def _find_modules_here() -> None:
+    """Modules beside the notebook can be imported, after the standard library, as Jupyter's kernel has it."""
+    packages = (i for i, path in enumerate(sys.path) if Path(path).name in ("site-packages", "dist-packages"))
+    sys.path.insert(next(packages, len(sys.path)), "")
 
 
 def _close_all_but(*kept: int) -> None:

@@ -63,11 +63,17 @@ def _exactly(sock: socket.socket, count: int, wait: Callable[[], None] | None) -
 
 
 def until(sock: socket.socket, deadline: float, meanwhile: Callable[[], None], every: float = 0.05) -> None:
-    """Block until the socket can be read, calling `meanwhile` now and then. Raises OutOfTime, and what that raises."""
+    """Block until the socket can be read, calling `meanwhile` first and then now and then.
+
+    First, because whoever sends a byte at a time always has something to be read. Raises OutOfTime, and what
+    `meanwhile` raises.
+    """
+    poll = select.poll()  # select() takes no descriptor beyond 1023
+    poll.register(sock, select.POLLIN)
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             raise OutOfTime
-        if select.select([sock], [], [], min(left, every))[0]:
-            return
         meanwhile()
+        if poll.poll(1000 * min(left, every)):
+            return

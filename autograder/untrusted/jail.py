@@ -6,16 +6,20 @@ whether to go on without it. None is assumed to hold because a call returned: `a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from autograder.untrusted import landlock, linux, private_root, seccomp
-from autograder.untrusted.private_root import SCRATCH
+from autograder.untrusted import keeper, landlock, linux, private_root, seccomp
+from autograder.untrusted.private_root import DEVICES, SCRATCH
 
 STUDENT_ID = 1000  # the only user and group there is inside
+EVERYTHING = linux.NEWUSER | linux.NEWPID | linux.ALL_BUT_PID
+# Beside the Python stack and the devices. Not all of /etc and /dev: without a private root they are the machine's.
+FILES = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/proc")
 LAYERS = {
     "namespaces": "own users, processes, mounts, network, IPC, host name: nothing outside can be seen or signalled",
     "private root": "only the Python stack, read-only; no course folder, no gradebook, no other submission",
@@ -40,6 +44,7 @@ class Jail:
     filter: bytes = b""
     own_pid_namespace: int = -1
     proc: bool = False
+    forks: int = 0
 
     @property
     def scratch(self) -> str:
@@ -59,25 +64,47 @@ class Jail:
         if "namespaces" in self.missing:
             self._without_namespaces()
 
-    def _compile_filter(self) -> None:
-        self.filter = seccomp.compiled()
+    def _compile_filter(self, connecting: bool = True) -> None:
+        self.filter = seccomp.compiled(connecting)
 
     def _enter_namespaces(self) -> None:
-        everything = linux.NEWUSER | linux.NEWPID | linux.ALL_BUT_PID
-        as_root = os.getuid() == 0
+        as_root = os.getuid() == 0 and linux.may_administer()  # in a container root may be an ordinary user
         if as_root:  # build the root while everything can be read, then become nobody, and only then make the user
+            self._require_namespaces()
             linux.unshare(linux.NEWNS)
             private_root.build(self.base, self.shown, self.covered)
             self._become_nobody()
             linux.prctl(linux.PR_SET_DUMPABLE, 1)  # else /proc/self/uid_map belongs to root
         uid, gid = os.getuid(), os.getgid()
-        linux.unshare(everything)
+        linux.unshare(EVERYTHING)
         linux.map_ids(uid, gid, STUDENT_ID)
         self._become_first_process()
         if not as_root:
             self._try("private root", lambda: private_root.build(self.base, self.shown, self.covered))
-        self._try("private places", self._mount_proc)
-        self.own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC) if self.proc else -1
+        if "private root" in self.missing:
+            self.missing["private places"] = "they need a private root"
+        else:
+            self._try("private places", self._mount_proc)
+        self.own_pid_namespace = os.pidfd_open(os.getpid())
+
+    def _require_namespaces(self) -> None:
+        """Try in a child first: after a private root is built there is no way back to do without namespaces."""
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                self._become_nobody()
+                linux.unshare(EVERYTHING)
+            except OSError as error:
+                os.write(theirs, str(error).encode())
+            finally:
+                os._exit(0)
+        os.close(theirs)
+        with open(ours, encoding="utf-8") as answer:
+            said = answer.read()
+        os.waitpid(child, 0)
+        if said:
+            raise OSError(said)
 
     def _mount_proc(self) -> None:
         private_root.mount_proc()
@@ -100,35 +127,60 @@ class Jail:
     def _without_namespaces(self) -> None:
         reason = "needs namespaces"
         self.missing |= {"private root": reason, "private places": reason}
+        # A service that listens on a file of this machine (Docker, D-Bus) would start anything for whoever calls it.
+        self._try("seccomp", lambda: self._compile_filter(connecting=False))
         if os.getuid() == 0:
-            os.chown(self.fallback_scratch, self.user, self.user)
-            self._try("capabilities", self._become_nobody)
+            self._try("capabilities", self._become_nobody_with_scratch)
+        if not os.access(os.__file__, os.R_OK):
+            raise SystemExit(
+                f"Without namespaces ({self.missing['namespaces']}) students' code runs as user {os.getuid()} of this "
+                f"machine, who may not read Python in {os.path.dirname(os.__file__)}. Install it where everybody may."
+            )
+
+    def _become_nobody_with_scratch(self) -> None:
+        os.chown(self.fallback_scratch, self.user, self.user)
+        self._become_nobody()
 
     def fork(self) -> int:
         """Fork a process for one submission; with namespaces it is the first one of a pid namespace of its own."""
         if self.own_pid_namespace < 0:
-            return os.fork()
+            return self._fork()
         # Only the next child would enter the new namespace, and that one would die with it: go back home each time.
         linux.setns(self.own_pid_namespace, linux.NEWPID)
         linux.unshare(linux.NEWPID)
-        pid = os.fork()
+        pid = self._fork()
         if pid:
             linux.setns(self.own_pid_namespace, linux.NEWPID)
         return pid
 
+    def _fork(self) -> int:
+        if "private root" not in self.missing:
+            return os.fork()
+        self.forks += 1
+        folder = f"{self.fallback_scratch}/{self.forks}"
+        pid = keeper.fork(folder)
+        if pid == 0:
+            self.fallback_scratch = folder
+        return pid
+
     def enter_places(self, scratch_mb: int) -> None:
         """Stage two, in a submission's process: places of its own."""
-        if "namespaces" not in self.missing:
-            linux.die_with_parent(signal.SIGKILL)
-            linux.unshare(linux.ALL_BUT_PID)
-            if "private root" not in self.missing:
-                self._try("private places", lambda: private_root.mount_private_places(scratch_mb, self.proc))
+        if "namespaces" in self.missing:
+            return
+        linux.die_with_parent(signal.SIGKILL)
+        linux.unshare(linux.ALL_BUT_PID)
+        if "private root" not in self.missing:
+            self._try("private places", lambda: private_root.mount_private_places(scratch_mb, self.proc))
+        uid, gid = os.getuid(), os.getgid()
+        linux.unshare(linux.NEWUSER)  # the limit on processes counts this one's, and none of another submission's
+        linux.map_ids(uid, gid, STUDENT_ID)
 
     def lock(self, limits: dict[str, float]) -> None:
         """Stage two, the end: limits and filters, after which nothing can be opened up again."""
-        self._try("limits", lambda: _limit(limits))
+        others = _threads_of(os.getuid()) if "namespaces" in self.missing else 0
+        self._try("limits", lambda: _limit(limits, others))
         self._try("capabilities", _give_up_privileges)
-        readable = [*self.shown, "/etc", "/proc", "/dev"]
+        readable = [*self.shown, *FILES, *(f"/dev/{name}" for name in DEVICES)]
         self._try("landlock", lambda: landlock.restrict(readable, [self.scratch, "/dev/shm", "/dev/null"]))
         if "seccomp" not in self.missing:
             self._try("seccomp", lambda: seccomp.install(self.filter))
@@ -139,20 +191,35 @@ def _give_up_privileges() -> None:
     linux.no_new_privileges()
 
 
-def _limit(limits: dict[str, float]) -> None:
+def _limit(limits: dict[str, float], others: int) -> None:
     seconds = int(limits["notebook_seconds"]) + 5
     bounds = {
         resource.RLIMIT_CORE: 0,  # a core dump would hold what is in memory, and fill the disk
         resource.RLIMIT_AS: _address_space() + (int(limits["memory_mb"]) << 20),
         resource.RLIMIT_FSIZE: int(limits["file_mb"]) << 20,
         resource.RLIMIT_NOFILE: 256,
-        resource.RLIMIT_NPROC: int(limits["processes"]),
+        resource.RLIMIT_NPROC: others + int(limits["processes"]),
         resource.RLIMIT_MEMLOCK: 1 << 20,
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_CPU: seconds,
     }
     for kind, bound in bounds.items():
+        hard = resource.getrlimit(kind)[1]
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)  # nobody may raise what holds already
         resource.setrlimit(kind, (bound, bound))
+    # Should the machine run out of memory nevertheless, the kernel is to choose this process, not the one that grades.
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write("1000")
+
+
+def _threads_of(user: int) -> int:
+    """How many processes and threads a user has: without namespaces the limit counts all of them."""
+    count = 0
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{pid}").st_uid == user:
+                count += len(os.listdir(f"/proc/{pid}/task"))
+    return count
 
 
 def _address_space() -> int:

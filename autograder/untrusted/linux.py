@@ -13,8 +13,9 @@ ALL_BUT_PID = NEWNS | NEWCGROUP | NEWUTS | NEWIPC | NEWNET
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 4, 24, 38, 47
-CAPABILITY_VERSION_3 = 0x20080522
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
+CAPABILITY_VERSION_3, CAP_SYS_ADMIN = 0x20080522, 21
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _NUMBERS = {"x86_64": {"pivot_root": 155, "capset": 126, "seccomp": 317},
@@ -70,6 +71,13 @@ def prctl(option: int, *args: int) -> None:
     _checked(_libc.prctl(option, *filled), f"prctl({option})")
 
 
+def may_administer() -> bool:
+    """Whether this process has the capability that most of mount(2) and unshare(2) ask for."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
+    return bool(effective >> CAP_SYS_ADMIN & 1)
+
+
 def drop_capabilities() -> None:
     """Give up every capability for good, those of programs that are started later included."""
     for capability in range(64):
@@ -90,6 +98,11 @@ def no_new_privileges() -> None:
 def die_with_parent(signal: int) -> None:
     """Have the kernel send `signal` to this process when its parent ends."""
     prctl(PR_SET_PDEATHSIG, signal)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def map_ids(uid_outside: int, gid_outside: int, inside: int) -> None:

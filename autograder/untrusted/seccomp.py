@@ -27,8 +27,11 @@ NAMESPACES = (linux.NEWNS, linux.NEWCGROUP, linux.NEWUTS, linux.NEWIPC, linux.NE
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # typing into somebody's terminal
 
 
-def compiled() -> bytes:
-    """The filter as BPF instructions: made once, so that installing it takes one call. Raises OSError, ImportError."""
+def compiled(connecting: bool = True) -> bytes:
+    """The filter as BPF instructions: made once, so that installing it takes one call. Raises OSError.
+
+    `connecting`: whether a local socket may call another one by its name.
+    """
     try:
         import pyseccomp as seccomp
     except (ImportError, RuntimeError, OSError) as error:
@@ -43,6 +46,8 @@ def compiled() -> bytes:
     # Its flags lie in memory, where a filter cannot look: libc falls back on clone.
     rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
     rules.add_rule(seccomp.ERRNO(errno.EAFNOSUPPORT), "socket", seccomp.Arg(0, seccomp.NE, socket.AF_UNIX))
+    if not connecting:
+        rules.add_rule(refuse, "connect")
     for request in (TIOCSTI, TIOCLINUX):
         rules.add_rule(refuse, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, request))
     with open(os.memfd_create("filter"), "w+b") as file:

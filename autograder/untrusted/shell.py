@@ -13,7 +13,7 @@ from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
-from IPython.core.error import StdinNotImplementedError
+from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
@@ -183,7 +183,8 @@ def run(shell: Shell, source: str, seconds: float, output_mb: float, captured: i
         with time_limit(seconds, f"This cell took longer than {seconds:g} s. Is there a loop that does not end?"):
             result = shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
-        if error is not None and not any(o["output_type"] == "error" for o in outputs.items):
+        shown = isinstance(error, UsageError) or any(o["output_type"] == "error" for o in outputs.items)
+        if error is not None and not shown:
             outputs.add(error_output(type(error).__name__, error, []))
     except BaseException as error:  # the time limit between two statements, or an error out of IPython itself
         outputs.add(error_output(type(error).__name__, error, traceback.format_exception(error)[-3:]))
