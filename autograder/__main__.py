@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +48,63 @@ def grade_demo(
     from autograder import demo
 
     demo.run(ROOT, folder.resolve(), _known(lessons or []))
+
+
+@app.command()
+def grade(
+    assignment: Annotated[str, typer.Argument(help="An assignment, such as ch06_decoder.")],
+    students: Annotated[str, typer.Option(help="Only these, as ada,ben. Default: all who submitted.")] = "",
+    scheduler: Annotated[str | None, typer.Option(help="A running Dask scheduler, tcp://HOST:PORT.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes here. Default: one for each core.")] = None,
+    gradebook: Annotated[str | None, typer.Option(help="Database URL. Default: the course's.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write what became of each submission, as JSON.")] = None,
+    regrade: Annotated[bool, typer.Option("--regrade", help="Also what is graded already.")] = False,
+    folder: Annotated[Path, typer.Option(help="The course's folder.")] = Path(),
+    allow_weaker_isolation: Annotated[
+        bool, typer.Option("--allow-weaker-isolation", help="Even if a layer of the sandbox is missing.")
+    ] = False,
+) -> None:
+    """Grade every submission of an assignment, on all cores or many machines; started again, it goes on.
+
+    Exit status: 0 if every submission was graded, whatever its mark; 1 if one could not be; 2 if nothing could begin.
+    """
+    from autograder import bulk
+
+    names = [name.strip() for name in students.split(",") if name.strip()]
+    options = bulk.Options(
+        assignment, folder, names, scheduler, workers, gradebook, regrade, allow_weaker_isolation
+    )  # fmt: skip
+    try:
+        status = bulk.run(bulk.Bulk(options), report)
+    except bulk.UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    raise typer.Exit(status)
+
+
+@app.command()
+def audit(
+    lessons: Lessons = None,
+    write: Annotated[bool, typer.Option("--write", help="Write docs/audit.md (all lessons only).")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Answers graded at a time.")] = min(4, os.cpu_count() or 1),
+) -> None:
+    """Prove the graders: mutants and misconceptions must lose points, right answers must not. Exit status 1 if not."""
+    from autograder import audit_page
+
+    if write and lessons:
+        raise typer.BadParameter("docs/audit.md is about all lessons: leave the lessons away.", param_hint="--write")
+    raise typer.Exit(audit_page.run(ROOT, _known(lessons or []), write, workers))
+
+
+@app.command()
+def doctor(
+    folder: Annotated[Path, typer.Option(help="The course's folder, with the gradebook and the submissions.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Which layers of the sandbox hold on this machine, each tried from inside. Exit status 0 if all do, 1 if not."""
+    from autograder import doctor
+
+    raise typer.Exit(doctor.run(folder.resolve(), as_json))
 
 
 def _known(lessons: list[str]) -> list[str]:

@@ -27,19 +27,14 @@ GENERATE = [
     "nbgrader.preprocessors.CheckCellMetadata",
     "autograder.steps.release.Stamp",
 ]
-SANITIZE = [
-    "autograder.steps.restore.Restore",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+# Restore makes all metadata anew from the gradebook: there is nothing left for nbgrader's OverwriteKernelspec,
+# OverwriteCells and CheckCellMetadata to mend, and they took as long as a third of grading.
+SANITIZE = ["autograder.steps.restore.Restore"]
 AUTOGRADE = [
     "autograder.steps.grade.GradeSubmission",
     "nbgrader.preprocessors.IgnorePattern",
     "nbgrader.preprocessors.LimitOutput",
-    "nbgrader.preprocessors.SaveAutoGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
+    "autograder.steps.record.RecordGrades",
 ]
 
 
@@ -63,6 +58,7 @@ def course_config(root: Path, exchange: Path | None = None) -> Config:
     c.Autograde.autograde_preprocessors = AUTOGRADE
     c.Autograde.pre_convert_hook = "autograder.submitted.replace_what_is_no_file"
     c.Autograde.exporter_class = "autograder.steps.restore.SubmissionExporter"
+    c.SubmissionExporter.optimistic_validation = True  # the schema is checked after the last step, not after each
     c.HTMLExporter.filters = harmless.FILTERS  # of feedback pages and formgrader's
     c.ClearSolutions.code_stub = {"python": "# Your code here.\nraise NotImplementedError"}
     return c

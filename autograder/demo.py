@@ -155,9 +155,7 @@ class DemoCourse:
 
     def solved(self, lesson: str) -> Answers:
         """The right answers, from the lesson's text."""
-        notebook = notebooks.solved_notebook(lesson, lesson_source.read(self.root, lesson), "")
-        texts = {c.id: c.source for c in notebook.cells}
-        return {i: texts[answer_cell(i)] for i in definitions(lesson)}
+        return right_answers(self.root, lesson)
 
     def submit(self, student: str, lesson: str, answers: Answers) -> None:
         """Fill in the released notebook and submit it through the exchange, as nbgrader's Submit button does."""
@@ -191,6 +189,13 @@ class DemoCourse:
             score, maximum = submission.score, submission.max_score
         path = self.folder / "autograded" / student / lesson / f"{lesson}.ipynb"
         return Mark(student, lesson, score, maximum, seconds, reasons(nbformat.read(path, as_version=4)))
+
+
+def right_answers(root: Path, lesson: str) -> Answers:
+    """The right answers to all exercises of a lesson, from its text."""
+    notebook = notebooks.solved_notebook(lesson, lesson_source.read(root, lesson), "")
+    texts = {c.id: c.source for c in notebook.cells}
+    return {i: texts[answer_cell(i)] for i in definitions(lesson)}
 
 
 def answer_cell(exercise_id: str) -> str:

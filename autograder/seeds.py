@@ -6,7 +6,8 @@ import hashlib
 import secrets
 
 import sqlalchemy as sa
-from nbgrader.api import Gradebook
+
+from autograder.database import lock, transaction
 
 metadata = sa.MetaData()
 table = sa.Table(
@@ -24,13 +25,26 @@ def seed_for(db_url: str, assignment: str, student: str, code: str) -> int:
 
     A regrade of the same code repeats its cases; new code gets new cases.
     """
-    key = {"assignment": assignment, "student": student, "content": hashlib.sha256(code.encode()).hexdigest()}
-    with Gradebook(db_url) as gradebook:
-        session = gradebook.db
-        metadata.create_all(session.get_bind(), checkfirst=True)
-        known = session.execute(sa.select(table.c.seed).filter_by(**key)).scalar()
-        if known is None:
-            known = secrets.randbits(62)
-            session.execute(table.insert().values(seed=known, **key))
-            session.commit()
-        return int(known)
+    with transaction(db_url) as session:
+        return seeds_for(session.connection(), assignment, {student: digest(code)})[student]
+
+
+def digest(code: str) -> str:
+    """What a version of the code is known by."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def seeds_for(connection: sa.Connection, assignment: str, contents: dict[str, str]) -> dict[str, int]:
+    """As `seed_for`, for many students in a transaction of the caller's: student -> seed, for student -> digest."""
+    lock(connection, "course_seed")
+    metadata.create_all(connection, checkfirst=True)
+    rows = connection.execute(
+        sa.select(table.c.student, table.c.content, table.c.seed).filter_by(assignment=assignment)
+    )
+    known = {(row.student, row.content): int(row.seed) for row in rows}
+    seeds = {student: known.get((student, content)) for student, content in contents.items()}
+    fresh = {student: secrets.randbits(62) for student, seed in seeds.items() if seed is None}
+    if fresh:
+        new = [{"assignment": assignment, "student": s, "content": contents[s], "seed": n} for s, n in fresh.items()]
+        connection.execute(table.insert(), new)
+    return seeds | fresh

@@ -17,9 +17,9 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat.notebooknode import NotebookNode, from_dict
 from nbformat.v4.rwbase import rejoin_lines
-from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder import database
 from autograder.notebooks import KERNEL
 from autograder.submitted import no_files
 
@@ -130,8 +130,8 @@ def _plain_course(course: Any) -> dict[str, str]:
 
 def known_cells(db_url: str, assignment: str, notebook_name: str) -> dict[str, KnownCell]:
     """What the gradebook knows of a notebook: cell name -> cell, in the notebook's order."""
-    with Gradebook(db_url) as gradebook:
-        notebook = gradebook.find_notebook(notebook_name, assignment)
+    with database.transaction(db_url) as session:
+        notebook = database.OpenGradebook(session).find_notebook(notebook_name, assignment)
         points = {c.name: float(c.max_score) for c in notebook.grade_cells}
         solutions = {c.name for c in notebook.solution_cells}
         return {
