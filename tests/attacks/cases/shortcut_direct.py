@@ -1,0 +1,14 @@
+"""Tries: torch.softmax, imported in the function. Must: earn nothing for it, and name what may not be used."""
+
+KIND = "Forbidden shortcuts"
+HONEST = True
+ANSWERS = {
+    "ch02.scaled_dot_product_attention": """
+def scaled_dot_product_attention(q, k, v):
+    import torch
+    w = torch.softmax(torch.tensor(q @ k.T / np.sqrt(k.shape[-1])), -1).numpy()
+    return w @ v, w
+"""
+}
+EARNS = {"ch02.scaled_dot_product_attention": 0}
+SAYS = "may not be used here"

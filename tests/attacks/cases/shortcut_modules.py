@@ -1,0 +1,15 @@
+"""Tries: torch out of sys.modules. Must: earn nothing for it, and name what may not be used."""
+
+KIND = "Forbidden shortcuts"
+HONEST = True
+SETUP = "import sys"
+ANSWERS = {
+    "ch02.scaled_dot_product_attention": """
+def scaled_dot_product_attention(q, k, v):
+    lib = sys.modules[min(m for m in sys.modules if m.startswith("tor") and len(m) == 5)]
+    w = lib.softmax(lib.tensor(q @ k.T / np.sqrt(k.shape[-1])), -1).numpy()
+    return w @ v, w
+"""
+}
+EARNS = {"ch02.scaled_dot_product_attention": 0}
+SAYS = "may not be used here"

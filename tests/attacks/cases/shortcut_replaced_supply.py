@@ -1,0 +1,18 @@
+"""Tries: torch in the place of the course's own softmax. Must: earn nothing for it, and name what may not be used."""
+
+KIND = "Forbidden shortcuts"
+HONEST = True
+SETUP = """
+import course.supplied, torch
+course.supplied.softmax = lambda s: torch.softmax(torch.tensor(s), -1).numpy()
+from course.supplied import softmax
+"""
+ANSWERS = {
+    "ch02.scaled_dot_product_attention": """
+def scaled_dot_product_attention(q, k, v):
+    w = softmax(q @ k.T / np.sqrt(k.shape[-1]))
+    return w @ v, w
+"""
+}
+EARNS = {"ch02.scaled_dot_product_attention": 0}
+SAYS = "may not be used here"

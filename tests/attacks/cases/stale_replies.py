@@ -1,0 +1,22 @@
+"""Tries: a right answer to an easy case, sent again in answer to every later one. Must: earn nothing."""
+
+KIND = "Frames on the socket"
+SETUP = """
+import numpy as np
+from autograder.untrusted import service
+from course.supplied import softmax
+send, kept = service.channel.send, []
+def again(sock, value, number, *args):
+    kept.append(value)
+    send(sock, kept[0], number, *args)
+"""
+ANSWERS = {
+    "ch02.scaled_dot_product_attention": """
+def scaled_dot_product_attention(q, k, v):
+    service.channel.send = again
+    w = softmax(q @ k.T / np.sqrt(k.shape[-1]))
+    return w @ v, w
+""",
+    "ch02.why_scale": "why_scale = 'b'",
+}
+SAYS = "should have shape|wrong value|should be one letter|could not be read"
