@@ -24,10 +24,11 @@ FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
 SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab instructor test test-fast build check grade-demo screenshots bench-latency js lock chromium another-python
+.PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \
+	screenshots bench-latency js lock chromium another-python
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Install everything into .venv (again only when the lock or pyproject.toml changed)
 
@@ -69,6 +70,21 @@ check: $(STAMP) ## Is everything that is generated up to date, and the code clea
 
 grade-demo: $(STAMP) ## Grade a class of six made-up submissions and show marks and feedback
 	$(RUN) -m autograder grade-demo $(ARGS)
+
+doctor: $(STAMP) ## Try every layer of the sandbox on this machine
+	$(RUN) -m autograder doctor $(ARGS)
+
+audit: $(STAMP) ## Prove the graders: mutants, misconceptions, right alternatives (writes docs/audit.md; ARGS=LESSON)
+	$(RUN) -m autograder audit $(if $(ARGS),$(ARGS),--write)
+
+attacks: $(STAMP) ## Run every attack submission through the engine (writes docs/attacks.md)
+	$(RUN) -m tests.attacks $(ARGS)
+
+faults: $(STAMP) ## Kill graders at random, damage notebooks (writes docs/faults.md; about half an hour)
+	$(RUN) -m tests.faults $(ARGS)
+
+bench-grading: $(STAMP) ## Grade a class by stock nbgrader and by the engine, in turn
+	$(RUN) tools/bench_grading.py $(ARGS)
 
 bench-latency: $(STAMP) chromium ## Time from a key press to the repainted picture
 	$(BIN)/python tools/measure_latency.py $(ARGS)

@@ -7,6 +7,7 @@ student's process, and writes the cell's output itself.
 from __future__ import annotations
 
 import atexit
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from autograder.limits import Limits, limits_of
 from autograder.seeds import seed_for
 from autograder.submission import code_of, grade_notebook
 from autograder.submitted import read_submission
+from autograder.undisturbed import undisturbed
 
 NOT_SKIPPED = (
     "--no-execute would give full marks to whoever handed in a notebook without outputs. Marks come from running: "
@@ -64,8 +66,13 @@ class GradeSubmission(Execute):
         seed = seed_for(where["db_url"], where["assignment"], where["student"], "\n\n".join(code_of(nb)))
         files = read_submission(Path(resources["metadata"]["path"]), where["notebook"]).files
         lesson, own_engine = where["notebook"], engine(self.allow_weaker_isolation)
-        grade_notebook(nb, lesson, seed, own_engine, self._limits(lesson), files)
-        return nb, resources
+
+        def graded() -> NotebookNode:
+            fresh = copy.deepcopy(nb)
+            grade_notebook(fresh, lesson, seed, own_engine, self._limits(lesson), files)
+            return fresh
+
+        return undisturbed(own_engine, graded), resources
 
     def _limits(self, lesson: str) -> Limits:
         """The lesson's limits, and what the configuration says instead."""
