@@ -40,7 +40,7 @@ def explanation(
 ) -> Explanation | None:
     """How the results of a part's cases differ from the expected ones; None if nothing is known.
 
-    `run` runs a script on the student's code once more; a case took so many `seconds`.
+    `run` runs a script on the student's code once more; the fastest case took so many `seconds`.
     """
     found = _related(sheet, cases, results)
     if text := _said(found, relation):

@@ -28,10 +28,12 @@ OWN_MODULE = "the check cannot look into that module (write its code into a cell
 HIDING_BUILTINS = {"exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr", "setattr",
                    "delattr", "get_ipython", "breakpoint", "__builtins__", "__loader__", "__spec__"}  # fmt: skip
 HIDING_MODULES = {"builtins", "cffi", "cloudpickle", "codeop", "copyreg", "ctypes", "dill", "gc", "importlib",
-                  "inspect", "IPython", "joblib", "marshal", "multiprocessing", "os", "pickle", "pkgutil", "runpy",
-                  "shelve", "subprocess", "sys", "zipimport", "types.FunctionType", "types.CodeType", "operator.attrgetter",
-                  "operator.methodcaller", "numpy.load", "torch.load"}  # fmt: skip
-HARMLESS = {"sys.maxsize", "sys.float_info", "sys.version_info", "sys.byteorder", "os.environ", "os.path", "os.sep"}
+                  "inspect", "IPython", "joblib", "marshal", "multiprocessing", "pickle", "pkgutil", "posix", "runpy",
+                  "shelve", "subprocess", "sys", "zipimport", "types.FunctionType", "types.CodeType",
+                  "operator.attrgetter", "operator.methodcaller", "numpy.load", "torch.load", "os.system", "os.popen",
+                  "os.posix_spawn", "os.fork", "os.execv", "os.execve", "os.execvp", "os.execl", "os.spawnv",
+                  "os.spawnl"}  # fmt: skip
+HARMLESS = {"sys.maxsize", "sys.float_info", "sys.version_info", "sys.byteorder"}
 HIDING_ATTRIBUTES = {"__dict__", "__globals__", "__builtins__", "__subclasses__", "__mro__", "__bases__", "__base__",
                      "__loader__", "__code__", "__closure__", "__getattribute__", "f_globals", "f_locals", "f_back",
                      "import_module", "load_module", "exec_module", "user_ns"}  # fmt: skip

@@ -149,7 +149,7 @@ def _name(script: Script, place: Place, names: list[str]) -> str:
     if isinstance(argument, str):
         stem = argument
     else:
-        known = script[step]["op"] == "call" and argument < len(names)
+        known = script[step]["op"] in ("call", "items", "grads") and argument < len(names)  # the function's own
         stem = names[argument] if known else f"argument {argument} of {script[step].get('name') or script[step]['op']}"
     return stem + "".join(f"[{key!r}]" for key in inside)
 

@@ -99,7 +99,7 @@ def namespace_of(lesson: str, text: str) -> dict[str, Any]:
 def hidden_verdict(definition: Definition, seed: int, names: dict[str, Any], text: str) -> Verdict:
     """What hidden grading says of `names` when the cases are drawn from `seed`."""
     with np.errstate(all="ignore"):
-        return judge(sheet_of(definition, seed), lambda script: run_script(script, names), [text])
+        return judge(sheet_of(definition, seed), lambda script: run_script(script, names), [text] if text else [])
 
 
 def sheet_of(definition: Definition | Question, seed: int) -> Sheet:
