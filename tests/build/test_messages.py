@@ -20,7 +20,7 @@ EXERCISE = '# %% exercise="ch02.project_qkv"'
 
 # What is written into the text -> what the message says.
 MISTAKES = {
-    "unknown option": (EXERCISE, f"{EXERCISE} points=7", "unknown cell option ['points']; there are ['demonstration', 'ex"),
+    "unknown option": (EXERCISE, f"{EXERCISE} points=7", "unknown cell option ['points']; there are ['demonstration'"),
     "misspelt option": (EXERCISE, EXERCISE.replace("exercise", "excercise"), "unknown cell option ['excercise']"),
     "unknown exercise": (EXERCISE, '# %% exercise="ch02.nonsense"', "'ch02.nonsense' is not defined. Defined for this"),
     "another lesson's": (EXERCISE, '# %% exercise="ch06.causal_mask"', "'ch06.causal_mask' is not defined"),
