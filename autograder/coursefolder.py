@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,8 +149,9 @@ def _full_url(folder: Path, url: str) -> str:
         parsed = sa.make_url(url)
         parsed.get_dialect().import_dbapi()
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+        shown = re.sub(r"//[^@/]*@", "//***@", url)  # the name before the @ may be followed by a password
         raise UsageError(
-            f"The gradebook {url!r} cannot be used ({error}). Examples: sqlite:////srv/course/gradebook.db, "
+            f"The gradebook {shown} cannot be used ({error}). Examples: sqlite:////srv/course/gradebook.db, "
             "postgresql+psycopg://user@host/database (needs `pip install 'transformer-course[postgres]'`)."
         ) from None
     if parsed.get_backend_name() != "sqlite":

@@ -36,6 +36,7 @@ SETTINGS = {
     "distributed.logging": {"distributed": "critical"},
     "distributed.scheduler.http.routes": [],  # nothing for others to look at
     "distributed.worker.http.routes": [],
+    "distributed.worker.preload": ["autograder.worker"],  # for its dask_setup
 }
 
 

@@ -15,17 +15,18 @@ from typing import Any
 
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-TAGS = frozenset("""
+_NAMES = """
 b i em strong code pre p br hr div span ul ol li dl dt dd table caption thead tbody tfoot tr th td sub sup
 h1 h2 h3 h4 h5 h6 blockquote
-""".split())
+"""
+TAGS = frozenset(_NAMES.split())
 VOID = frozenset(("br", "hr"))
 # Outside of these a browser would let the tag end an element of the page around it.
 NEEDS = {
-    **dict.fromkeys(("caption", "thead", "tbody", "tfoot", "tr"), {"table"}),
-    **dict.fromkeys(("td", "th"), {"tr"}),
+    **{name: {"table"} for name in ("caption", "thead", "tbody", "tfoot", "tr")},
+    **{name: {"tr"} for name in ("td", "th")},
     "li": {"ul", "ol"},
-    **dict.fromkeys(("dt", "dd"), {"dl"}),
+    **{name: {"dl"} for name in ("dt", "dd")},
 }
 MAX_DEPTH = 60
 MAX_MARKDOWN = 100_000  # characters of one cell; a longer one is shown as it is typed

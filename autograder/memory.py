@@ -2,18 +2,22 @@
 
 A limit for each process does not bound sixty of them; control groups would, but an ordinary user has none. So the
 trusted side looks while it waits. What the zygote had before the fork is shared and not counted. What a student's
-processes share among themselves is counted once: a data loader's workers hold no second copy of the data.
+processes share among themselves is counted once: a data loader's workers hold no second copy of the data. A socket
+counts as if it were full.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 # KiB of memory that is a process's own: not its program's files, but what it wrote or shares with its kin.
 HELD = re.compile(rb"^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB", re.MULTILINE)  # in status: quick
 SHARE = re.compile(rb"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB", re.MULTILINE)  # in smaps_rollup: walks every page
+SOCKETS = re.compile(rb"^sockets: used (\d+)$", re.MULTILINE)
 MOST_PROCESSES = 1000
+SOCKET_KIB = 208  # what may wait in one, by the kernel's default: memory that belongs to no process
 
 
 class Memory:
@@ -30,13 +34,13 @@ class Memory:
 
     def _at_most_mb(self) -> float:
         """MiB beyond what each of the processes began with; a page that some of them share counts for each."""
-        return sum(max(0, _held(pid) - self.at_start) for pid in _family(self.pid)) / 1024
+        return (sum(max(0, _held(pid) - self.at_start) for pid in _family(self.pid)) + _in_sockets(self.pid)) / 1024
 
     def used_mb(self) -> float:
         """MiB of all the processes together, each page counted once."""
         family = _family(self.pid)
         from_zygote = self.at_start * len(family) / (len(family) + 1)  # the zygote keeps a share of its own pages
-        return max(0, sum(map(_share, family)) - from_zygote) / 1024
+        return (max(0, sum(map(_share, family)) - from_zygote) + _in_sockets(self.pid)) / 1024
 
 
 def _pid(pidfd: int) -> int:
@@ -54,6 +58,17 @@ def _share(pid: int) -> int:
     """A process's share of the pages that it uses; all of them if this kernel does not tell."""
     share = _sum(pid, "smaps_rollup", SHARE)
     return _held(pid) if share is None else share
+
+
+def _in_sockets(pid: int) -> int:
+    """KiB that may wait in the sockets of its network namespace; 0 where it has none of its own."""
+    try:
+        if os.path.samefile(f"/proc/{pid}/ns/net", "/proc/self/ns/net"):
+            return 0
+        found = SOCKETS.search(Path(f"/proc/{pid}/net/sockstat").read_bytes())
+    except OSError:
+        return 0
+    return SOCKET_KIB * int(found[1]) if found else 0
 
 
 def _sum(pid: int, file: str, fields: re.Pattern[bytes]) -> int | None:

@@ -19,10 +19,15 @@ EXITING = 0x4  # PF_EXITING of the kernel's process flags
 
 def undisturbed(engine: Engine, grade: Callable[[], T]) -> T:
     """The result of the first `grade()` during which the engine's zygote lived on. Raises EngineError."""
-    for _ in range(ATTEMPTS):
-        engine.start()
-        before = _alive(engine.pid)
-        result = grade()
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            engine.start()
+            before = _alive(engine.pid)
+            result = grade()
+        except EngineError:  # it may have been killed while it started
+            if not left:
+                raise
+            continue
         if _alive(engine.pid) == before:
             return result
     raise EngineError(f"The sandbox was killed {ATTEMPTS} times while this submission was graded.")

@@ -6,6 +6,8 @@ killed at any moment: nothing is written here.
 
 from __future__ import annotations
 
+import signal
+
 import nbformat
 from nbformat.notebooknode import NotebookNode
 from traitlets.config import Config
@@ -20,6 +22,12 @@ from autograder.versions import code_version
 
 class AnotherVersion(RuntimeError):
     """A worker has other grading code than the client; the message names both."""
+
+
+def dask_setup(_worker: object) -> None:
+    """Called by Dask when a worker starts: Ctrl-C on the terminal is for the client, which then ends its workers."""
+    # A handler, not SIG_IGN: that would be inherited by the sandbox.
+    signal.signal(signal.SIGINT, lambda *_: None)
 
 
 def grade(work: Work) -> Finished:

@@ -26,8 +26,9 @@ without demonstrations in the submitted notebooks, for both; and with an engine 
 tests compare with golden cases that lie ready. The engine draws fresh cases, runs references and looks for
 misconceptions. (3) The engine keeps a student's code away from answers, marks and network; stock does not.
 
-**Equal scores.** Work that is right gets all points in every way, or this ends with an error. Work that is partly
-right need not be equal, since golden and fresh cases differ; its scores are printed.
+**Equal scores.** Work that is right gets all points in every way, or this ends with an error. Scores of work that is
+partly right may differ, and are printed then: golden and fresh cases differ, and stock nbgrader gives no points to a
+cell that prints a warning.
 
 **CPU** time is counted by a control group of this process and all that it starts (tools/bench/meter.py; needs root).
 **Simulated** rows are no measurement of grading: workers sleep as long as grading took before, and only Dask, reading
@@ -130,7 +131,8 @@ def _print_costs(duel: Duel, variants: Iterable[str], idle: float) -> None:
             _print_row(way, *cells, f"**{table.ratio(variant, way):.1f}**", f"{table.rate(variant, way):.2f}")
     print("\nwall: median; CPU: mean, of all processes; per submission. ", end="")
     print(f"Idle clusters use {100 * idle:.1f} % of a core, which is taken off.")
-    for line in ["", "Partly right work, points:", *duel.different] if duel.different else []:
+    print(f"\nScores of right work are equal. Of partly right work {len(duel.different)} differ.")
+    for line in duel.different:
         print(line)
 
 

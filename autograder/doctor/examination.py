@@ -43,8 +43,8 @@ class Examination:
         return not self.error and not self.missing and not any(f.open for f in self.findings)
 
     def remedies(self) -> dict[str, str]:
-        """Group -> what to do, for what does not hold."""
-        broken = [*self.missing, *(f.group for f in self.findings if f.open)]
+        """Group -> what to do, for what is missing; where nothing is, for what is open nevertheless."""
+        broken = list(self.missing) or [f.group for f in self.findings if f.open]
         return {group: remedy(group, self.missing.get(group, "")) for group in dict.fromkeys(broken)}
 
 

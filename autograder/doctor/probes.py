@@ -109,9 +109,9 @@ tried(others)
 """),
     Probe("namespaces", "signal another process", "tried(os.kill, BYSTANDER, signal.SIGKILL)", judge="bystander_alive"),
     Probe("namespaces", "leave a process behind", """
-left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", LEFT], start_new_session=True)
-while LEFT not in open(f"/proc/{left.pid}/cmdline").read():
-    time.sleep(0.01)
+code = "import time; print('ready', flush=True); time.sleep(60)"
+left = subprocess.Popen([sys.executable, "-c", code, LEFT], start_new_session=True, stdout=subprocess.PIPE)
+left.stdout.readline()
 print("left behind:", left.pid)
 """, judge="nothing_left"),
     Probe("private root", "files of others", """

@@ -37,8 +37,10 @@ def remedy(group: str, reason: str, proc: Path = Path("/proc")) -> str:
     if group == "namespaces":
         return _namespaces(proc)
     if group in ("private root", "private places"):
-        if "namespaces" in reason or not reason:
-            return "comes with the namespaces."
+        if not reason:
+            return ENGINE
+        if reason.startswith(("needs", "they need")):
+            return f"{reason}."
         return f"mounting is forbidden ({reason}). In a container: {CONTAINER_FLAGS}."
     known = {"landlock": LANDLOCK, "seccomp": SECCOMP, "limits": LIMITS, "capabilities": CAPABILITIES}
     return known.get(group, ENGINE) if reason else ENGINE

@@ -60,6 +60,8 @@ class Jail:
     def enter(self) -> None:
         """Stage one, in the zygote. Returns in a child process if there are namespaces: see `_enter_namespaces`."""
         self._try("seccomp", self._compile_filter)
+        if os.getuid() == 0 and not linux.may_administer():  # in a container: to the kernel an ordinary user, but for
+            self._try("limits", self._become_nobody_with_scratch)  # one thing, that it counts no processes of root's
         self._try("namespaces", self._enter_namespaces)
         if "namespaces" in self.missing:
             self._without_namespaces()
@@ -68,16 +70,13 @@ class Jail:
         self.filter = seccomp.compiled(connecting)
 
     def _enter_namespaces(self) -> None:
-        as_root = os.getuid() == 0 and linux.may_administer()  # in a container root may be an ordinary user
+        as_root = os.getuid() == 0 and linux.may_administer()
+        self._require_namespaces(as_root)
         if as_root:  # build the root while everything can be read, then become nobody, and only then make the user
-            self._require_namespaces()
             linux.unshare(linux.NEWNS)
             private_root.build(self.base, self.shown, self.covered)
             self._become_nobody()
-            linux.prctl(linux.PR_SET_DUMPABLE, 1)  # else /proc/self/uid_map belongs to root
-        uid, gid = os.getuid(), os.getgid()
-        linux.unshare(EVERYTHING)
-        linux.map_ids(uid, gid, STUDENT_ID)
+        self._become_own_user()
         self._become_first_process()
         if not as_root:
             self._try("private root", lambda: private_root.build(self.base, self.shown, self.covered))
@@ -87,14 +86,15 @@ class Jail:
             self._try("private places", self._mount_proc)
         self.own_pid_namespace = os.pidfd_open(os.getpid())
 
-    def _require_namespaces(self) -> None:
-        """Try in a child first: after a private root is built there is no way back to do without namespaces."""
+    def _require_namespaces(self, as_root: bool) -> None:
+        """Try in a child first: once one is in some of them there is no way back to do without."""
         ours, theirs = os.pipe()
         child = os.fork()
         if child == 0:
             try:
-                self._become_nobody()
-                linux.unshare(EVERYTHING)
+                if as_root:
+                    self._become_nobody()
+                self._become_own_user()
             except OSError as error:
                 os.write(theirs, str(error).encode())
             finally:
@@ -115,6 +115,12 @@ class Jail:
         os.setresgid(self.user, self.user, self.user)
         os.setresuid(self.user, self.user, self.user)
 
+    def _become_own_user(self) -> None:
+        uid, gid = os.getuid(), os.getgid()
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)  # else /proc/self/uid_map belongs to root
+        linux.unshare(EVERYTHING)
+        linux.map_ids(uid, gid, STUDENT_ID)
+
     def _become_first_process(self) -> None:
         """Go on as the first process of the new pid namespace: when it ends, the kernel ends all others in it."""
         child = os.fork()
@@ -129,7 +135,7 @@ class Jail:
         self.missing |= {"private root": reason, "private places": reason}
         # A service that listens on a file of this machine (Docker, D-Bus) would start anything for whoever calls it.
         self._try("seccomp", lambda: self._compile_filter(connecting=False))
-        if os.getuid() == 0:
+        if os.getuid() == 0 and "limits" not in self.missing:
             self._try("capabilities", self._become_nobody_with_scratch)
         if not os.access(os.__file__, os.R_OK):
             raise SystemExit(

@@ -12,8 +12,7 @@ A file in `cases/` is a module whose docstring is one line, `Tries: ... Must: ..
     EARNS     exercise id -> points; what is not listed earns 0, or full points if HONEST
     SAYS      what the graded cells must say: a regular expression, or exercise id -> regular expression
     SHOWS     what the feedback page must show: the attack was tried, and refused
-    SECONDS   how long grading may take, when it is not QUICK
-    SLOW      left to the slow tests
+    SECONDS   how long grading and feedback may take, if not QUICK
     afterwards(ran) -> list of what went wrong
 
 `{{COURSE}}`, `{{OTHER}}`, `{{PID}}`, `{{PORT}}`, `{{SOCKET}}` in texts become the course's folder, another student's
@@ -87,7 +86,6 @@ class Attack:
     says: str | dict[str, str] = ""
     shows: str = ""
     seconds: float = QUICK
-    slow: bool = False
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     @property
@@ -98,7 +96,7 @@ class Attack:
 
 
 FUNCTIONS = ("tamper", "raw", "files", "outside", "afterwards")
-CONSTANTS = {"KIND", "LESSON", "SETUP", "ANSWERS", "FILES", "HONEST", "EARNS", "SAYS", "SHOWS", "SECONDS", "SLOW"}
+CONSTANTS = {"KIND", "LESSON", "SETUP", "ANSWERS", "FILES", "HONEST", "EARNS", "SAYS", "SHOWS", "SECONDS"}
 
 
 class BadCase(ValueError):
@@ -112,6 +110,8 @@ def names() -> list[str]:
 
 def load(name: str) -> Attack:
     """Read one attack file. Raises BadCase."""
+    if name not in names():
+        raise BadCase(f"There is no attack {name!r}. There is one for each file in {FOLDER}.")
     module = importlib.import_module(f"tests.attacks.cases.{name}")
     text = module.__doc__ or ""
     said = DOCSTRING.fullmatch(text)
@@ -119,7 +119,7 @@ def load(name: str) -> Attack:
     if not said or line != f'"""{text}"""' or len(line) > 120:
         raise BadCase(f'{name}.py should begin with one line of at most 120: """Tries: ... Must: ..."""')
     own = {k: v for k, v in vars(module).items() if k.isupper() and not k.startswith("_")}
-    if wrong := set(own) - CONSTANTS - set(vars(importlib.import_module(__name__))):
+    if wrong := set(own) - CONSTANTS:
         raise BadCase(f"{name}.py defines {', '.join(sorted(wrong))}, which nothing reads")
     given = {k.lower(): v for k, v in own.items() if k in CONSTANTS}
     functions = {k: getattr(module, k) for k in FUNCTIONS if callable(getattr(module, k, None))}

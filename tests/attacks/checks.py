@@ -115,7 +115,9 @@ def _dense(text: str) -> str:
 def _said(ran: Ran) -> list[str]:
     attack, said = ran.attack, ran.graded.said
     wanted = attack.says if isinstance(attack.says, dict) else dict.fromkeys(attack.answers, attack.says)
-    lacking = [f"{i} says {said.get(i)!r}, not {text!r}" for i, text in wanted.items() if not _has(text, said.get(i, ""))]
+    lacking = [
+        f"{i} says {said.get(i)!r}, not {text!r}" for i, text in wanted.items() if not _has(text, said.get(i, ""))
+    ]
     if isinstance(attack.says, str) and not attack.answers and not _has(attack.says, " ".join(said.values())):
         lacking.append(f"nothing says {attack.says!r}: {' '.join(said.values())[:500]}")
     if not _has(attack.shows, ran.words):
@@ -141,8 +143,13 @@ def nothing_told(ran: Ran) -> list[str]:
             continue
         content = path.read_bytes()
         found += [f"{path.name} tells the canary in {p}" for p in PLACES if ran.target.canaries[p].encode() in content]
-    said = " ".join(str(c.get("outputs", "")) for c in ran.graded.notebook.cells)
-    return found + [f"an attempt succeeded: {text}" for text in re.findall(rf"[^\n]*{SUCCEEDED}.{{0,200}}", said)]
+    return found + [f"an attempt succeeded: {line[:300]}" for line in _printed(ran) if SUCCEEDED in line]
+
+
+def _printed(ran: Ran) -> list[str]:
+    """Every line that the student's cells printed."""
+    cells = [c for c in ran.graded.notebook.cells if c.cell_type == "code"]
+    return [line for c in cells for o in c.outputs for line in o.get("text", "").split("\n")]
 
 
 def only_text(ran: Ran) -> list[str]:

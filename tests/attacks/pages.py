@@ -7,12 +7,16 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-RUNS = {"script", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "fencedframe", "meta", "base",
-        "link", "style", "template", "animate", "animatetransform", "animatemotion", "set", "use", "foreignobject",
-        "noscript", "plaintext", "xmp", "noembed", "noframes", "title", "head", "body", "html", "dialog", "marquee",
-        "form", "input", "button", "select", "textarea", "option", "isindex", "audio", "video", "source", "track"}  # fmt: skip
-ADDRESSES = {"href", "src", "xlink:href", "action", "formaction", "data", "poster", "background", "srcset", "cite",
-             "longdesc", "ping", "manifest", "lowsrc", "dynsrc", "codebase", "classid", "profile"}  # fmt: skip
+RUNS = {
+    "script", "iframe", "frame", "frameset", "object", "embed", "applet", "portal", "fencedframe", "meta", "base",
+    "link", "style", "template", "noscript", "plaintext", "xmp", "animate", "animatetransform", "animatemotion", "set",
+    "use", "foreignobject", "noembed", "noframes", "title", "head", "body", "html", "dialog", "marquee", "form",
+    "input", "button", "select", "textarea", "option", "isindex", "audio", "video", "source", "track",
+}  # fmt: skip
+ADDRESSES = {
+    "href", "src", "xlink:href", "action", "formaction", "data", "poster", "background", "srcset", "cite", "longdesc",
+    "ping", "manifest", "lowsrc", "dynsrc", "codebase", "classid", "profile",
+}  # fmt: skip
 LOADS = ADDRESSES - {"href", "cite", "longdesc", "action", "formaction"}
 RUNNING_STYLE = re.compile(r"position|z-index|url\s*\(|expression|behaviou?r|@import|-moz-binding|image-set|\\", re.I)
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
@@ -22,7 +26,7 @@ NOT_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f]")
 
 @dataclass
 class Page(HTMLParser):
-    """A parsed page: `active` describes each thing that is more than text; `places` is where each graded cell stands."""
+    """A parsed page: `active` describes each thing that is more than text, `places` where each graded cell stands."""
 
     text: str
     active: list[str] = field(default_factory=list)
@@ -42,7 +46,7 @@ class Page(HTMLParser):
         if tag in RUNS:
             self.active.append(f"<{tag} {' '.join(f'{k}={v[:200]!r}' for k, v in sorted(given.items()))}>")
         self.active += [found for name, value in given.items() if (found := _active_attribute(tag, name, value))]
-        self.ids += [v for k, v in given.items() if k == "id" or (k == "name" and tag != "a")]
+        self.ids += [v for k, v in given.items() if k in ("id", "name")]
         if tag == "a" and given.get("name", "top") != "top" and not given["name"].startswith("comment-"):
             self.places.setdefault(given["name"], list(self.open))
         if tag in ("script", "style"):

@@ -204,7 +204,9 @@ class Target:
             "submitted_notebook": f"assignment_id IN ({theirs})",
             "grade": f"notebook_id IN ({notebooks})",
             "comment": f"notebook_id IN ({notebooks})",
-            **dict.fromkeys(["course", "assignment", "notebook", "base_cell", "source_cell", "grade_cells"], "?1 != ?2"),
+            **dict.fromkeys(
+                ["course", "assignment", "notebook", "base_cell", "source_cell", "grade_cells"], "?1 != ?2"
+            ),
         }
         digest = hashlib.sha256()
         with contextlib.closing(sqlite3.connect(self.course / "gradebook.db")) as database:

@@ -10,7 +10,14 @@ from tests.attacks.pages import faults
 from tests.attacks.target import RIVAL, Target
 from tests.grading.classroom import full_points
 
-ATTACKS = [pytest.param(name, marks=pytest.mark.slow if load(name).slow else ()) for name in names()]
+# The others are slow together. These stand for their kinds.
+FAST = {
+    "always_true_object", "forged_frames", "frame_globals", "gradebook", "html_output", "left_daemon",
+    "linked_notebook", "markdown_script", "memory_hog", "mounts", "network", "os_exit", "patched_run_cell",
+    "patched_runner", "raised_points", "references", "shortcut_getattr", "shadowing_modules", "skip_execution",
+    "surrogates_in_frames", "truncated", "usual_helpers", "warns_and_prints",
+}  # fmt: skip
+ATTACKS = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names()]
 
 
 def test_before_the_attacks(target: Target) -> None:

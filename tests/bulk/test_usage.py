@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from autograder import __main__ as command
-from autograder import bulk
+from autograder import bulk, database
 from autograder.coursefolder import UsageError
+from autograder.engine import EngineError, IsolationError
 from tests.bulk import fake
 from tests.bulk.course import LESSON, POINTS, CourseCopy, Serial
 
@@ -79,6 +82,10 @@ def test_excluded_students_are_left_out(sqlite_course: CourseCopy) -> None:
         ("sqlite:////nowhere/gradebook.db", "There is no gradebook /nowhere/gradebook.db. Run `nbgrader generate_"),
         ("postgresql+psycopg://me:secret@localhost:1/x", "The gradebook postgresql+psycopg://me:***@localhost:1/x"),
         ("nonsense://x", "cannot be used"),
+        (
+            "mysql+pymysql://me:secret@localhost/x",
+            "mysql+pymysql://***@localhost/x cannot be used",
+        ),
         ("oracle://x", "cannot be used"),
     ],
 )
@@ -161,6 +168,53 @@ def test_a_mistake_of_ours_is_a_failure_of_that_job(sqlite_course: CourseCopy) -
     (entry,) = sqlite_course.bulk(fake.no_grade).entries()
     assert (entry.outcome, entry.problem) == ("failed", "ZeroDivisionError: a mistake in the grader")
     assert sqlite_course.rows()["grades"] == []
+
+
+def raising(error: Exception) -> Callable:
+    """A grader that can do nothing."""
+
+    def grade(work: object) -> None:
+        raise error
+
+    return grade
+
+
+def test_a_machine_without_a_sandbox_grades_nobody(sqlite_course: CourseCopy) -> None:
+    """The engine's own message, before anything else is tried."""
+    for student in ("ada", "ben"):
+        sqlite_course.submit(student)
+    with pytest.raises(UsageError, match="no user namespaces here"):
+        list(sqlite_course.bulk(raising(IsolationError("no user namespaces here"))).entries())
+
+
+def test_a_sandbox_that_does_not_start_ends_the_run(sqlite_course: CourseCopy, monkeypatch, capsys) -> None:
+    """After three in a row; what was not reached is named as left, and the next run does it."""
+    for i in range(9):
+        sqlite_course.submit(f"s{i}")
+    with monkeypatch.context() as patched:
+        patched.setattr(fake, "grade", raising(EngineError("The sandbox did not start.")))
+        status = bulk.run(sqlite_course.bulk(fake.grade), sqlite_course.folder / "r.json")
+    report = json.loads((sqlite_course.folder / "r.json").read_text())
+    assert status == 1
+    assert report["totals"] == {"graded": 0, "already": 0, "failed": 2, "left": 7}
+    assert report["stopped"] == f"The sandbox did not start. {bulk.AGAIN}"
+    assert "7 not reached" in capsys.readouterr().out
+    assert set(sqlite_course.outcomes().values()) == {"graded"}
+
+
+def test_a_gradebook_that_stays_away_ends_the_run(sqlite_course: CourseCopy, monkeypatch) -> None:
+    """Somebody holds its lock: told after some patience, and the next run goes on."""
+    for student in ("ada", "ben"):
+        sqlite_course.submit(student)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    run = sqlite_course.bulk()
+    monkeypatch.setattr(database.patiently, "__defaults__", (0.2,))
+    with sqlite3.connect(sqlite_course.folder / "gradebook.db") as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(bulk.Stopped, match="The gradebook stays away \\(database is locked\\)"):
+            list(run.entries())
+        other.rollback()
+    assert set(sqlite_course.outcomes().values()) == {"graded"}
 
 
 def test_the_report(sqlite_course: CourseCopy) -> None:

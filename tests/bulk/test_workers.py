@@ -120,7 +120,8 @@ def command(course: CourseCopy, *more: str) -> subprocess.Popen:
         "sys.exit(bulk.run(bulk.Bulk(o, fake.grade_or_break)))"
     )
     program = [sys.executable, "-c", f"if __name__ == '__main__':\n    {code}", *more]
-    return subprocess.Popen(program, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(program, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True)  # fmt: skip
 
 
 def recorded(course: CourseCopy) -> int:
@@ -152,12 +153,10 @@ def test_a_killed_client_goes_on_where_it_was(course: CourseCopy, after: int) ->
 def test_an_interrupted_client_says_how_to_go_on(sqlite_course: CourseCopy) -> None:
     """Ctrl-C reaches the workers as well; there is a summary, no traceback."""
     hand_in(sqlite_course)
-    for student in CLASS:
-        sqlite_course.submit(student, CLASS[student], more="import time")
     client = command(sqlite_course)
     while not recorded(sqlite_course):
         time.sleep(0.01)
-    client.send_signal(signal.SIGINT)
+    os.killpg(client.pid, signal.SIGINT)  # as a terminal does
     _, said = client.communicate(timeout=60)
     assert "Traceback" not in said, said
     assert client.returncode in (0, 1)
@@ -189,8 +188,8 @@ def test_a_database_that_goes_away_comes_back(postgres_course: CourseCopy, datab
 
 
 @pytest.fixture
-def scheduler() -> Iterator[str]:
-    """A Dask scheduler with two workers, started as people start them."""
+def scheduler() -> Iterator[tuple[str, subprocess.Popen]]:
+    """A Dask scheduler with two workers, started as people start them: its address and its process."""
     with contextlib.ExitStack() as stack:
 
         def start(*arguments: str) -> subprocess.Popen:
@@ -206,15 +205,28 @@ def scheduler() -> Iterator[str]:
         for _ in range(2):
             worker = start("dask_worker", address, "--nthreads", "1", "--no-dashboard")
             threading.Thread(target=worker.stderr.read, daemon=True).start()
-        yield address
+        yield address, one
 
 
 @pytest.mark.slow
-def test_a_running_scheduler_is_joined(sqlite_course: CourseCopy, scheduler: str) -> None:
+def test_a_running_scheduler_is_joined(sqlite_course: CourseCopy, scheduler) -> None:
     """--scheduler; what it runs stays up for the next."""
     hand_in(sqlite_course)
-    entries = list(on_workers(sqlite_course, workers=None, scheduler=scheduler).entries())
+    entries = list(on_workers(sqlite_course, workers=None, scheduler=scheduler[0]).entries())
     assert {e.outcome for e in entries} == {"graded"}
+    require_right(sqlite_course)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies_ends_the_run(sqlite_course: CourseCopy, scheduler) -> None:
+    """With a message, not with a wait for ever; the next run goes on."""
+    hand_in(sqlite_course)
+    entries = on_workers(sqlite_course, workers=None, scheduler=scheduler[0]).entries()
+    assert next(entries).outcome == "graded"
+    scheduler[1].kill()
+    with pytest.raises(bulk.Stopped, match=r"The Dask (cluster is gone|scheduler no longer answers)"):
+        list(entries)
+    assert 0 < list(sqlite_course.outcomes().values()).count("already") < len(CLASS)
     require_right(sqlite_course)
 
 

@@ -10,6 +10,7 @@ import shlex
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -33,11 +34,12 @@ def main() -> int:
     parser.add_argument("--page", type=Path, default=PAGE, help="where the tables go")
     given = parser.parse_args()
     started = time.perf_counter()
+    command = shlex.join(["python", "-m", "tests.faults", *sys.argv[1:]])
     with tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True) as folder:
         tallies = fuzz(Path(folder), given.notebooks, given.seed)
-        counts = kill(Path(folder), given.kills, given.seed)
-    command = shlex.join(["python", "-m", "tests.faults", *sys.argv[1:]])
-    given.page.write_text(page.text(command, time.perf_counter() - started, counts, tallies), encoding="utf-8")
+        for counts in kill(Path(folder), given.kills, given.seed):  # written after each round, should it be cut short
+            told = page.text(command, time.perf_counter() - started, counts, tallies)
+            given.page.write_text(told, encoding="utf-8")
     faults = [fault for x in (*counts.values(), *tallies.values()) for fault in x.faults]
     print(*faults, f"{len(faults)} faults; wrote {given.page}", sep="\n")
     return 1 if faults else 0
@@ -50,13 +52,13 @@ def fuzz(folder: Path, notebooks: int, seed: int) -> dict[str, fuzzing.Tally]:
         return dict(tqdm(fuzzing.run(bench, notebooks, seed), desc="damaged notebooks", total=notebooks))
 
 
-def kill(folder: Path, kills: int, seed: int) -> dict[str, Count]:
-    """Kill parts of the grader."""
+def kill(folder: Path, kills: int, seed: int) -> Iterator[dict[str, Count]]:
+    """Kill parts of the grader; the counts after each round."""
     with postgres.server() as server, tqdm(desc="kills", total=kills) as bar:
         campaign = Campaign(folder, server, seed)
         for _ in campaign.run(kills):
             bar.update(sum(count.kills for count in campaign.counts.values()) - bar.n)
-        return campaign.counts
+            yield campaign.counts
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from tests.grading.classroom import ROOT, fill, slimmed, solved
 STUDENTS = [f"s{i:02d}" for i in range(12)]
 PAUSE = "\nimport time\ntime.sleep(0.4)"  # so that a kill meets submissions under way
 KINDS = ("client", "worker", "zygote", "database connection", "database server", "nbgrader autograde")
-ROUND_SECONDS = 180
+ROUND_SECONDS = 900
 LOGS = {
     "sqlite": "CREATE TRIGGER log_results AFTER INSERT ON course_result BEGIN "
     "INSERT INTO result_log VALUES (new.student, new.content); END",
@@ -201,8 +201,10 @@ class Campaign:
         if kind == "nbgrader autograde":
             self._kill_nbgrader(group, count)
             most = 0
-        done = self._grade(kind, group, count, most)
-        assert done, f"not finished in {ROUND_SECONDS} s:\n{(group.course.folder / 'log').read_text()[-3000:]}"
+        if not self._grade(kind, group, count, most):
+            count.lost.append(
+                f"not finished in {ROUND_SECONDS} s:\n{(group.course.folder / 'log').read_text()[-3000:]}"
+            )
         group.judge(self.number[database], count)
 
     def _kill_nbgrader(self, group: Class, count: Count) -> None:

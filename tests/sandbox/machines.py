@@ -48,10 +48,11 @@ exec "$@"
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine with an ordinary user, or whose kernel refuses the calls `denied`."""
+    """A machine with an ordinary user, or whose kernel refuses the calls `denied`, or where `first` starts Python."""
 
     ordinary: bool = False
     denied: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
 
     def run(self, *command: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run Python with these arguments there; what it prints is text."""
@@ -61,7 +62,7 @@ class Machine:
 
     def command(self, *command: str) -> list[str]:
         """The whole command, for who wants to start it himself."""
-        whole = [sys.executable, *command]
+        whole = [*self.first, sys.executable, *command]
         if self.denied:
             whole = [sys.executable, "-c", REFUSE, ",".join(self.denied), *whole]
         if not AS_ROOT:

@@ -1,9 +1,8 @@
-"""Ordinary cells show in the sandbox what they show in Jupyter; where they do not, it is listed here with the reason."""
+"""Ordinary cells show in the sandbox what they show in Jupyter; where they do not, it is listed with the reason."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -29,7 +28,7 @@ x + 1
 ## semicolon
 x;
 ## last results
-_, _5 if False else None
+_, __
 ## stdout and stderr
 import sys
 print('out')
@@ -280,7 +279,7 @@ NOISE = [
     (r"<unknown>", "CELL"),
     (r"~?/\S*/(lib|IPython)/\S*?/?(\w+\.py)", r"\2"),
     (r"-{20,}", "---"),
-    (r"[ \t]+(?=\n|$)", ""),
+    (r"█+|[ \t]+(?=\n|$)", ""),
 ]
 
 

@@ -64,6 +64,16 @@ def test_without_namespaces_the_rest_still_holds(ordinary: bool) -> None:
     assert found["remedies"]["namespaces"]
 
 
+@pytest.mark.parametrize("ordinary", USERS)
+def test_without_a_private_root_the_namespaces_still_hold(ordinary: bool) -> None:
+    """As in a container whose own /proc is partly covered: nothing can be mounted."""
+    found = examined(Machine(ordinary, ("mount",)))
+    missing = {layer for layer, about in found["layers"].items() if about["missing"]}
+    assert {"private root", "private places"} <= missing <= {"namespaces", "private root", "private places"}
+    assert open_probes(found) <= WEAKER
+    assert "systempaths=unconfined" in found["remedies"]["private root"] or "namespaces" in missing
+
+
 @pytest.mark.parametrize(("denied", "layer"), [(LANDLOCK, "landlock"), (FILTERS, "seccomp"), (LIMITS, "limits")])
 def test_the_doctor_names_the_layer_that_is_missing(denied: tuple[str, ...], layer: str) -> None:
     """And what to do about it. The namespaces hold without it."""

@@ -101,3 +101,20 @@ def test_a_process_that_ended_holds_nothing() -> None:
     os.waitpid(child, 0)
     assert not memory.too_much()
     os.close(pidfd)
+
+
+def test_what_waits_in_sockets_is_counted(engine: Engine) -> None:
+    """It belongs to no process: sixty of them could hold gigabytes in there."""
+    source = """
+import os, socket, time
+for _ in range(20):
+    if os.fork() == 0:
+        kept = [socket.socketpair() for _ in range(100)]
+        time.sleep(30)
+        os._exit(0)
+time.sleep(30)
+"""
+    with engine.student(Limits(memory_mb=500)) as student:
+        with pytest.raises(StudentCodeDied, match="more than 500 MB"):
+            student.run_cell(source)
+        assert used(student, "import socket; kept = [socket.socketpair() for _ in range(50)]") > 20

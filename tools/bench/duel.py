@@ -65,7 +65,7 @@ class Duel:
 
     def __init__(self, folder: Path, stack: contextlib.ExitStack, meter: Meter, lessons: list[str], workers: list[int]):
         self.meter, self.table, self.lessons = meter, Table(), lessons
-        self.different: list[str] = []  # scores of work that is partly right
+        self.different: list[str] = []  # exercises of partly right work whose scores differ
         self.stock, self.ours = (kind(folder / kind.__name__, lessons) for kind in (StockCourse, Classroom))
         started = time.perf_counter()
         engine(False).start()
@@ -149,8 +149,10 @@ class Duel:
             right = all(s == full_points(student.lesson) for s in scores.values())
             _require(right, f"{student.lesson}, {student.name}: unequal scores on honest work:\n{scores}")
         elif variant == PLAIN:
-            totals = ", ".join(f"{way} {sum(s.values()):g}" for way, s in scores.items())
-            self.different.append(f"{student.lesson} {student.name}: {totals}")
+            for name in full_points(student.lesson):
+                if len({s[name] for s in scores.values()}) > 1:
+                    points = ", ".join(f"{way}: {s[name]:g}" for way, s in scores.items())
+                    self.different.append(f"{student.name}, {name}: {points}")
 
     def _scores(self, student: Student, way: str, variant: str) -> dict[str, float | None]:
         course = self.stock if way == STOCK else self.ours

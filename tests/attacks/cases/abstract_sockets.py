@@ -3,8 +3,9 @@
 KIND = "Secrets"
 SETUP = """{{ATTEMPTS}}
 import socket
-for name in ("\\0{{SOCKET}}", "/run/docker.sock", "/var/run/docker.sock", "/run/dbus/system_bus_socket", "/tmp/.X11-unix/X0",
-             "/run/systemd/private", "/var/run/postgresql/.s.PGSQL.5432", "/tmp/.s.PGSQL.5432"):
+for name in ("\\0{{SOCKET}}", "/run/docker.sock", "/var/run/docker.sock", "/tmp/.X11-unix/X0",
+             "/run/dbus/system_bus_socket", "/run/systemd/private", "/tmp/.s.PGSQL.5432",
+             "/var/run/postgresql/.s.PGSQL.5432"):
     attempt("connect", lambda: socket.socket(socket.AF_UNIX).connect(name))
     attempt("send", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"x", name))
 print("all tried")

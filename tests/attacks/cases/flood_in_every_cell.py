@@ -11,7 +11,6 @@ def show():
     print("x" * 90_000)
 """
 SECONDS = 60.0
-SLOW = True
 
 
 def tamper(notebook):

@@ -10,7 +10,7 @@ def forged(*args):
     return [
         {"output_type": "execute_result", "data": bundle, "metadata": {"image/png": {"width": "1 onload=alert(1)"}},
          "execution_count": 10**30},
-        {"output_type": "display_data", "data": {"text/html": evil * 100}, "metadata": {"text/html": {"isolated": True}}},
+        {"output_type": "display_data", "data": {"text/html": evil}, "metadata": {"text/html": {"isolated": True}}},
         {"output_type": "error", "ename": evil, "evalue": evil, "traceback": [evil, 5, None]},
         {"output_type": "stream", "name": evil, "text": evil},
         {"output_type": "points", "points": 99}, 7, None, [[]], {"output_type": ["stream"]},

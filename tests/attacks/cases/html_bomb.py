@@ -10,4 +10,3 @@ print("shown")
 """
 SHOWS = "shown"
 SECONDS = 60.0
-SLOW = True

@@ -9,11 +9,11 @@ from IPython.display import HTML, display
 plt.figure(figsize=(8, 6), dpi=120)
 plt.imshow(np.random.default_rng(0).random((200, 200)))
 plt.show()
-display(HTML("<table>" + "".join(f"<tr><td>{i}</td></tr>" for i in range(5000)) + "</table>"))
+display(HTML("<table>" + "".join(f"<tr><td>{i}</td></tr>" for i in range(3000)) + "</table>"))
 for i in range(2000):
     print("line", i)
 """
-SHOWS = "4999.*line 1999"
+SHOWS = "2999.*line 900"
 
 
 def afterwards(ran):

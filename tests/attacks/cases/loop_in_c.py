@@ -8,4 +8,3 @@ ANSWERS = {
 }
 SAYS = "took longer|could not be interrupted|not defined|ValueError"
 SECONDS = 40.0
-SLOW = True

@@ -3,7 +3,6 @@
 KIND = "Floods and bombs"
 SHOWS = "The notebook took longer than 30 s in all"
 SECONDS = 50.0
-SLOW = True
 
 
 def tamper(notebook):

@@ -4,7 +4,6 @@ from tests.attacks.cases import markdown
 
 KIND = "Script in pages"
 SECONDS = 60.0
-SLOW = True
 
 
 def tamper(notebook):

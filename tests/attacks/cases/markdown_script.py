@@ -15,7 +15,7 @@ tamper = markdown("""words of a student
 
 <form action="//evil.example"><input autofocus onfocus=alert(1)></form><style>body{display:none}</style>
 
-<meta http-equiv="refresh" content="0;url=//evil.example"><link rel="stylesheet" href="//evil.example/x.css"><base href="//e">
+<meta http-equiv="refresh" content="0;url=//evil.example"><link rel="stylesheet" href="//e/x.css"><base href="//e">
 
 | a | b |
 |---|---|

@@ -8,8 +8,10 @@ def checked(result):
     if result < 0:
         raise OSError(ctypes.get_errno(), "refused")
 mount = lambda *args: checked(libc.mount(*args))
-attempt("mount", lambda: mount(b"tmpfs", b"/usr", b"tmpfs", 0, None), lambda: mount(b"/", b"/scratch", None, 4096, None))
-attempt("proc", lambda: mount(b"proc", b"/proc", b"proc", 0, None), lambda: mount(b"sysfs", b"/scratch", b"sysfs", 0, None))
+attempt("mount", lambda: mount(b"tmpfs", b"/usr", b"tmpfs", 0, None),
+        lambda: mount(b"/", b"/scratch", None, 4096, None))
+attempt("proc", lambda: mount(b"proc", b"/proc", b"proc", 0, None),
+        lambda: mount(b"sysfs", b"/scratch", b"sysfs", 0, None))
 attempt("remount", lambda: mount(None, b"/", None, 32, None), lambda: mount(None, b"/usr", None, 32 | 4096, None))
 attempt("umount", lambda: checked(libc.umount2(b"/usr", 2)), lambda: checked(libc.umount2(b"/proc", 2)))
 attempt("pivot", lambda: checked(libc.syscall(155, b"/scratch", b"/scratch")))

@@ -5,7 +5,8 @@ KIND = "Notebook metadata and cells"
 
 def tamper(notebook):
     notebook.metadata.kernelspec = {
-        "name": "bash; touch {{COURSE}}/kernel", "display_name": "<script>alert(1)</script>", "language": "../../bin/sh",
+        "name": "bash; touch {{COURSE}}/kernel", "display_name": "<script>alert(1)</script>",
+        "language": "../../bin/sh",
         "argv": ["touch", "/tmp/kernel"],
     }  # fmt: skip
     notebook.metadata.language_info = {

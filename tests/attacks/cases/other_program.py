@@ -9,7 +9,8 @@ def project_qkv(*args):
     for fd in range(3, 200):
         try: os.set_inheritable(fd, True)
         except OSError: pass
-    shout = "import os, itertools\\nfor fd in itertools.cycle(range(3, 200)):\\n try: os.write(fd, b'passed' * 99)\\n except OSError: pass"
+    shout = "import os, itertools\\nfor fd in itertools.cycle(range(3, 200)):\\n"
+    shout += " try: os.write(fd, b'passed' * 99)\\n except OSError: pass"
     os.execv(sys.executable, [sys.executable, "-c", shout])
 """,
 }

@@ -5,7 +5,8 @@ SETUP = """
 try:
     from ipykernel.ipkernel import IPythonKernel
     from ipykernel.kernelbase import Kernel
-    async def ok(self, *args, **kwargs): return {"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {}}
+    async def ok(self, *args, **kwargs):
+        return {"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {}}
     IPythonKernel.do_execute = Kernel.do_execute = Kernel.execute_request = ok
 except ImportError as error:
     print(error)

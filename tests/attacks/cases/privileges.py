@@ -13,10 +13,12 @@ header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(*[0xF
 attempt("capset", lambda: checked(libc.capset(header, data)))
 attempt("chown", lambda: os.chown("/usr/bin/env", os.getuid(), -1))
 for program in ("su", "sudo", "mount", "newuidmap", "pkexec", "passwd", "ping"):
-    done = subprocess.run(f"command -v {program} && echo | timeout 2 {program} -c id root", shell=True, capture_output=True)
+    command = f"command -v {program} && echo | timeout 2 {program} -c id root"
+    done = subprocess.run(command, shell=True, capture_output=True)
     print(program, done.returncode, b"uid=0" in done.stdout)
 status = open("/proc/self/status").read()
-print("uid", os.getuid(), "caps", [line for line in status.splitlines() if line.startswith(("CapEff", "CapBnd", "NoNewPrivs"))])
+wanted = ("CapEff", "CapBnd", "NoNewPrivs")
+print("uid", os.getuid(), "caps", [line for line in status.splitlines() if line.startswith(wanted)])
 """
 SHOWS = r"setuid: refused.*capset: refused.*uid 1000 caps \['CapEff:\\t0+', 'CapBnd:\\t0+', 'NoNewPrivs:\\t1'\]"
 

@@ -10,4 +10,6 @@ def attention(q, k, v):
 shell = get_ipython()
 shell.events.register("post_run_cell", lambda _: shell.user_ns.update({"scaled_dot_product_" + "attention": attention}))
 """
-ANSWERS = {"ch02.scaled_dot_product_attention": "def scaled_dot_product_attention(q, k, v): return q @ k.T @ v, q @ k.T"}
+ANSWERS = {
+    "ch02.scaled_dot_product_attention": "def scaled_dot_product_attention(q, k, v): return q @ k.T @ v, q @ k.T"
+}

@@ -8,4 +8,3 @@ SETUP = "import time; time.sleep(2)"
 text = solved("ch02_scaled_dot_product")["ch02.softmax_grad_norm"]
 ANSWERS = {"ch02.softmax_grad_norm": "import time\n" + text.replace('    """Frob', '    time.sleep(1)\n    """Frob', 1)}
 SECONDS = 40.0
-SLOW = True

@@ -3,7 +3,6 @@
 from tests.attacks.cases import reach_channel
 
 KIND = "Frames on the socket"
-SLOW = True
 SETUP = reach_channel + "import time"
 ANSWERS = {
     "ch02.project_qkv": """

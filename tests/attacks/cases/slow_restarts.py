@@ -8,4 +8,3 @@ ANSWERS = {
 }
 SAYS = "ended the Python process|took longer"
 SECONDS = 50.0
-SLOW = True

@@ -9,5 +9,5 @@ def raw(content):
 
     notebook = json.loads(content)
     odd = [5, "cell", [], None, {}, {"cell_type": 5}, {"cell_type": "code", "source": {"a": 1}}, {"source": [1, "x"]}]
-    notebook["cells"] = odd + [cell for pair in zip(notebook["cells"], odd * 9) for cell in pair]
+    notebook["cells"] = odd + [cell for pair in zip(notebook["cells"], odd * 9, strict=False) for cell in pair]
     return json.dumps(notebook).encode()

@@ -10,6 +10,6 @@ def raw(content):
 
     notebook = json.loads(content)
     for cell in notebook["cells"]:
-        cell["source"] = "".join(cell["source"]) + "\n# \ud800 \udfff \x00 \uffff"
+        cell["source"] = "".join(cell["source"]) + "\n# \ud800 \udfff \uffff"
     notebook["metadata"]["\ud800"] = "\ud800"
     return json.dumps(notebook).encode()

@@ -8,4 +8,6 @@ EARNS = {"ch02.why_scale": 1}
 def tamper(notebook):
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade"):
-            cell.source = 'check("ch02.why_scale")\n### BEGIN HIDDEN TESTS\ngraded("ch02.why_scale")\n### END HIDDEN TESTS'
+            cell.source = (
+                'check("ch02.why_scale")\n### BEGIN HIDDEN TESTS\ngraded("ch02.why_scale")\n### END HIDDEN TESTS'
+            )

@@ -3,11 +3,12 @@
 KIND = "Ways out"
 SETUP = """{{ATTEMPTS}}
 import fcntl, os, resource
-for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches",
-             "/proc/{{PID}}/oom_score_adj", "/sys/kernel/mm/x", "/sys/fs/cgroup/x", "/proc/self/uid_map", "/dev/kmsg",
-             "/dev/tty", "/dev/mem", "/dev/sda", "/proc/1/setgroups", "/proc/self/ns/user"):
+for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger", "/dev/kmsg",
+             "/proc/sys/vm/drop_caches", "/proc/{{PID}}/oom_score_adj", "/sys/kernel/mm/x", "/sys/fs/cgroup/x",
+             "/proc/self/uid_map", "/proc/1/setgroups", "/proc/self/ns/user", "/dev/tty", "/dev/mem", "/dev/sda"):
     attempt(path, lambda: open(path, "w").write("1"))
-for kind in (resource.RLIMIT_NPROC, resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CPU):
+for name in ("NPROC", "AS", "FSIZE", "NOFILE", "CPU"):
+    kind = getattr(resource, f"RLIMIT_{name}")
     attempt(f"limit {kind}", lambda: resource.setrlimit(kind, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)))
 attempt("nice", lambda: os.nice(-10))
 attempt("priority", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50)))

@@ -3,7 +3,8 @@
 KIND = "Script in pages"
 SETUP = """
 import sys
-tricks = "\\x1b[2J\\x1b[H\\x1b]0;title\\x07\\x1b]8;;javascript:alert(1)\\x07link\\x1b]8;;\\x07\\x1b[8mhidden\\x1b[0m\\x9b31m\\r\\b"
+tricks = "\\x1b[2J\\x1b[H\\x1b]0;title\\x07\\x1b]8;;javascript:alert(1)\\x07link\\x1b]8;;\\x07"
+tricks += "\\x1b[8mhidden\\x1b[0m\\x9b31m\\r\\b"
 tricks += "\\x1b[38;2;255;255;255;48;2;255;255;255mwhite\\x1b[0m\\x1b[38;5;99999999999m\\x1b[<script>m\\x1bP+q\\x1b\\\\"
 print(tricks, "printed")
 print(tricks, file=sys.stderr)

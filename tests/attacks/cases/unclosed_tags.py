@@ -3,9 +3,11 @@
 from tests.attacks.cases import markdown
 
 KIND = "Script in pages"
-parts = ["</div></div></div></div></div></div></body></html>", "<!--", "<plaintext>", "<textarea>", "<title>", "<select>",
-         "<style>", "<script>", "<xmp>", "<noscript>", "<svg><style>", "<math><annotation-xml encoding='text/html'>",
-         "<template>", "<table><tr><td>", "<a href='", '<b title="', "<!DOCTYPE x [", "<?php", "<![CDATA["]  # fmt: skip
+parts = [
+    "</div></div></div></div></div></div></body></html>", "<!--", "<plaintext>", "<textarea>", "<title>", "<select>",
+    "<style>", "<script>", "<xmp>", "<noscript>", "<svg><style>", "<math><annotation-xml encoding='text/html'>",
+    "<template>", "<table><tr><td>", "<a href='", '<b title="', "<!DOCTYPE x [", "<?php", "<![CDATA[",
+]  # fmt: skip
 SETUP = f"""
 from IPython.display import HTML, display
 for part in {parts!r}:

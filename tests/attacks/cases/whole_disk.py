@@ -6,8 +6,9 @@ SETUP = """
 import itertools, os, sys
 found, read = [], 0
 attempt("root", lambda: os.listdir("/"))
-places = ["/etc", "/dev", "/home", "/root", "/srv", "/opt", "/var", "/run", "/tmp", "/mnt", "/media", "/boot", "/usr/local",
-          "/usr/share", "/scratch", sys.prefix, sys.base_prefix, os.path.dirname("{{COURSE}}"), "/proc/self/cwd/../.."]
+places = ["/etc", "/dev", "/home", "/root", "/srv", "/opt", "/var", "/run", "/tmp", "/mnt", "/media", "/boot",
+          "/usr/local", "/usr/share", "/scratch", sys.prefix, sys.base_prefix, os.path.dirname("{{COURSE}}"),
+          "/proc/self/cwd/../.."]
 for folder, folders, names in itertools.chain(*map(os.walk, places)):
     if folder.count("/") > 6:
         folders.clear()

@@ -12,7 +12,8 @@ sockets_found = [fd for fd in range(1024) if is_socket(fd)]
 for fd in sockets_found:
     if fd != own:
         socket.send_fds(socket.socket(fileno=os.dup(fd)), [b"F"], [0])
-print(len(sockets_found), "socket,", open("/proc/net/unix").read().count("@") if os.path.exists("/proc/net/unix") else 0)
+abstract = open("/proc/net/unix").read().count("@") if os.path.exists("/proc/net/unix") else 0
+print(len(sockets_found), "socket,", abstract)
 """
 )
 SHOWS = "1 socket, 0"
