@@ -56,12 +56,12 @@ def _made(output: dict[str, Any], room: _Room) -> NotebookNode | None:
 
 def _text(value: Any) -> str:
     text = value if isinstance(value, str) else ""
-    return _clean(text[:MAX_TEXT]) + _left_out(len(text) - MAX_TEXT)
+    return printable(text[:MAX_TEXT]) + _left_out(len(text) - MAX_TEXT)
 
 
-def _clean(text: str) -> str:
-    text = CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
-    return text.encode("utf-8", "replace").decode()  # half a surrogate pair could not be written
+def printable(text: str) -> str:
+    """A text that can be written to a file and shown: no control characters, no half of a surrogate pair."""
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8", "replace").decode()
 
 
 def _left_out(count: int) -> str:
@@ -79,7 +79,7 @@ def _bundle(data: dict[str, Any], room: _Room) -> dict[str, str]:
     if isinstance(html, str):
         if len(html) <= room.html:
             room.html -= len(html)
-            kept["text/html"] = harmless_html(_clean(html))
+            kept["text/html"] = harmless_html(printable(html))
         else:
             kept.setdefault("text/plain", LEFT_OUT.format(len(html)))
     return kept

@@ -20,6 +20,7 @@ from autograder.grading import grade
 from autograder.harmless import tame_math
 from autograder.limits import Limits
 from autograder.notebooks import DIRECTIVE
+from autograder.outputs import printable
 from autograder.steps.restore import KnownCell, read_notebook, restored_notebook
 from autograder.student import SandboxedStudent
 from course.checks.judge import StudentCodeDied, Verdict
@@ -142,7 +143,8 @@ def verdict_output(verdict: Verdict, notes: list[str]) -> NotebookNode:
     """The graded cell's only output: the points for nbgrader, the explanation for people."""
     report = Report(verdict, reveal=False)
     page = report._repr_html_() + "".join(f'<div style="opacity:.75">{code(n)}</div>' for n in notes)
-    data = {"text/plain": f"{verdict.earned:g}", "text/html": tame_math(page)}  # it may quote what the student wrote
+    # It may quote what the student's process said, which may hold what no file or page can.
+    data = {"text/plain": f"{verdict.earned:g}", "text/html": tame_math(printable(page.replace("\x1b", "")))}
     return new_output("execute_result", data, metadata={})
 
 

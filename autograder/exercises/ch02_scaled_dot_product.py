@@ -78,8 +78,10 @@ class scaled_dot_product_attention:
         for size in (300.0, 3000.0):
             q, k, v = (rng.standard_normal(s) for s in [(3, 4), (5, 4), (5, 2)])
             q[0] = np.sign(q[0]) * rng.uniform(0.5, 1.5, 4)
-            k[0] = np.sign(q[0])  # one score is surely huge, and the second row lies far below it
-            q[1] *= 1e-3
+            # In the first and the last row one key surely wins by far (near ties would be lost in float32's rounding);
+            # the second row lies far below them.
+            q[1], q[2] = 1e-3 * q[1], -q[0]
+            k[0], k[1], k[2:] = np.sign(q[0]), -np.sign(q[0]), k[2:] / 4
             yield case(size * q, k, v, label=f"scores around {size:g}", part="large scores")
 
     def reference(q, k, v):

@@ -75,7 +75,9 @@ def read_notebook(content: bytes) -> HandedIn:
         if not isinstance(cells, list) or len(cells) > MAX_CELLS:
             raise ValueError(f"it has no list of at most {MAX_CELLS:,} cells")
     except Exception as error:  # JSON errors, UnicodeDecodeError, RecursionError, and what nbformat lets through
-        return HandedIn([], {}, UNREADABLE.format(f"{type(error).__name__}: {_clean(str(error))[:200]}"))
+        begins = repr(content[:80].decode("utf-8", "replace"))
+        reason = f"{type(error).__name__}: {_clean(str(error))[:200]}; it begins with {begins}"
+        return HandedIn([], {}, UNREADABLE.format(reason if content else "it is empty"))
     metadata = data.get("metadata")
     return HandedIn([c for c in cells if isinstance(c, dict)], metadata if isinstance(metadata, dict) else {})
 

@@ -17,4 +17,4 @@ ANSWERS = {
     "ch02.scaled_dot_product_attention": "scaled_dot_product_attention = borrowed",
     "ch02.softmax_grad_norm": "softmax_grad_norm = borrowed",
 }
-SAYS = "no frame knows the answer"
+SAYS = "no frame knows the answer|hides what is called"
