@@ -33,6 +33,11 @@ def grade(
     """
     sheet = definition.sheet(generator(seed, definition.id))
     own = judge(sheet, _runner(student, []), cells)
+    if own.passed and isinstance(definition, Definition):
+        # Once more with other values of the same shapes: what was right only the first time, or remembers an answer by
+        # the shape of its arguments, is wrong now.
+        sheet = definition.sheet(generator(seed, f"{definition.id} again"))
+        own = judge(sheet, _runner(student, []), cells)
     broken = [i for i in getattr(definition, "uses", []) if i in not_passed]
     if own.passed or not broken:
         return own

@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from nbgrader.utils import parse_utc
+
 MIB = 1 << 20
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")  # nbgrader's own default
 MAX_DEPTH = 8
+TIMESTAMP = "timestamp.txt"  # nbgrader's own
+MENDED = "and was removed before grading."
 # O_NOFOLLOW refuses a link even if it took the file's place after we looked; O_NONBLOCK does the same for a FIFO.
 OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 KINDS = {stat.S_ISLNK: "a link", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket",
@@ -190,14 +194,36 @@ def no_files(folder: Path) -> list[tuple[Path, str]]:
     return found
 
 
-def replace_what_is_no_file(notebooks: list[str], **_: object) -> None:
-    """nbgrader's hook before autograding: it would copy what a link points to, and wait at a pipe for ever.
+def make_safe(notebooks: list[str], **_: object) -> None:
+    """nbgrader's hook before autograding: it would copy what a link points to, wait at a pipe for ever, and give up at
+    a timestamp that is no date.
 
-    A text of the same name says what was there. `steps.restore.SubmissionExporter` refuses a folder in which any is
-    left, for nbgrader ignores a hook that fails.
+    A text in the place of each says what was there; `mended` finds it again. `steps.restore.SubmissionExporter` refuses
+    a folder in which any is left, for nbgrader ignores a hook that fails.
     """
     for folder in {Path(n).parent for n in notebooks}:
         for path, kind in no_files(folder):
             target = f" to {_shown(os.readlink(path))}" if path.is_symlink() else ""
             path.unlink()
-            path.write_text(f"{_shown(path.name)} {kind}{target} and was removed before grading.\n", encoding="utf-8")
+            if path.name == TIMESTAMP:
+                path = path.with_name(f"not-{TIMESTAMP}")
+            path.write_text(f"{_shown(path.name)} {kind}{target} {MENDED}\n", encoding="utf-8")
+        stamp = folder / TIMESTAMP
+        if stamp.exists() and not _is_date(stamp):
+            stamp.rename(folder / f"not-{TIMESTAMP}")
+
+
+def _is_date(path: Path) -> bool:
+    try:
+        text = path.read_bytes()[:100].decode().strip()
+        return not text or bool(parse_utc(text).timestamp())
+    except (ValueError, OverflowError, TypeError):
+        return False
+
+
+def mended(files: dict[str, bytes]) -> list[str]:
+    """What `make_safe` had to do, in words for the student, from the texts that it left."""
+    notes = [data.decode(errors="replace").strip() for data in files.values() if data.strip().endswith(MENDED.encode())]
+    if f"not-{TIMESTAMP}" in files:
+        notes.append(f"{TIMESTAMP} held no date and was set aside")
+    return [note[:300].rstrip(".") for note in notes[:20]]

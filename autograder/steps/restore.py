@@ -42,14 +42,26 @@ class SubmissionExporter(NotebookExporter):
         path = Path(filename)
         if left := no_files(path.parent):
             raise NotAFile(f"{left[0][0]} {left[0][1]}. Remove it, then grade again: nothing that it leads to is read.")
-        size = path.stat().st_size
-        read = read_notebook(path.read_bytes() if size <= MAX_NOTEBOOK_BYTES else b" " * (MAX_NOTEBOOK_BYTES + 1))
+        size = path.stat().st_size if path.is_file() else 0  # a folder may well be named like a notebook
+        too_large = b" " * (MAX_NOTEBOOK_BYTES + 1)
+        read = read_notebook(too_large if size > MAX_NOTEBOOK_BYTES else path.read_bytes() if path.is_file() else b"")
         metadata = {**read.metadata, "problem": read.problem}
-        notebook = from_dict({"cells": read.cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+        notebook = from_dict(
+            {"cells": [_shaped(c) for c in read.cells], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        )
         with contextlib.suppress(Exception):  # of what a student made, any shape; Restore takes it as it is
             rejoin_lines(notebook)
         resources = {**(resources or {}), "metadata": {"name": path.stem, "path": str(path.parent)}}
         return self.from_notebook_node(notebook, resources=resources, **kwargs)
+
+
+def _shaped(cell: dict[str, Any]) -> dict[str, Any]:
+    """Of a cell what grading looks at, in types that nbconvert can bear."""
+    kind, identity, metadata = cell.get("cell_type"), cell.get("id"), cell.get("metadata")
+    shaped = {"cell_type": kind if kind in ("code", "markdown") else "raw", "source": cell.get("source", "")}
+    shaped["metadata"] = metadata if isinstance(metadata, dict) else {}
+    shaped |= {"id": identity} if isinstance(identity, str) else {}
+    return shaped | ({"outputs": [], "execution_count": None} if kind == "code" else {})
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ HIDING_MODULES = {"builtins", "cffi", "cloudpickle", "codeop", "copyreg", "ctype
                   "operator.attrgetter", "operator.methodcaller", "numpy.load", "torch.load", "os.system", "os.popen",
                   "os.posix_spawn", "os.fork", "os.execv", "os.execve", "os.execvp", "os.execl", "os.spawnv",
                   "os.spawnl"}  # fmt: skip
-HARMLESS = {"sys.maxsize", "sys.float_info", "sys.version_info", "sys.byteorder"}
+HARMLESS = {"sys.maxsize", "sys.float_info", "sys.version_info", "sys.byteorder", "sys.exit", "sys.stdout",
+            "sys.stderr", "sys.getsizeof", "sys.setrecursionlimit", "IPython.display"}  # fmt: skip
 HIDING_ATTRIBUTES = {"__dict__", "__globals__", "__builtins__", "__subclasses__", "__mro__", "__bases__", "__base__",
                      "__loader__", "__code__", "__closure__", "__getattribute__", "f_globals", "f_locals", "f_back",
                      "import_module", "load_module", "exec_module", "user_ns"}  # fmt: skip

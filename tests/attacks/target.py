@@ -178,15 +178,20 @@ class Target:
             text = text.replace("{{" + name + "}}", str(value))
         return text
 
-    def formgrade(self, graded: Graded) -> str:
-        """The page that formgrader shows of a submission, made as its handler makes it."""
+    @cached_property
+    def exporter(self) -> HTMLExporter:
+        """Makes formgrader's pages, set up as formgrader does it."""
         config = copy.deepcopy(self.classroom.config)
         config.HTMLExporter.template_name = "formgrade"
         config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+        return HTMLExporter(config=config)
+
+    def formgrade(self, graded: Graded) -> str:
+        """The page that formgrader shows of a submission, made as its handler makes it."""
         about = {"assignment_id": graded.lesson, "notebook_id": graded.lesson, "submission_id": "0", "index": 0,
                  "total": 1, "base_url": "", "student": graded.student, "last_name": None, "first_name": None,
                  "notebook_path": "notebooks"}  # fmt: skip
-        page, _ = HTMLExporter(config=config).from_filename(str(graded.path), resources=about)
+        page, _ = self.exporter.from_filename(str(graded.path), resources=about)
         return page.replace(graded.student, "somebody")
 
     def others(self, attacker: str) -> Others:

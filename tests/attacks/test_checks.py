@@ -117,7 +117,7 @@ def test_the_shortcuts_work_where_nothing_is_forbidden(engine: Engine, name: str
     """Else it would prove nothing that they are refused."""
     tried = load(name)
     files = {file: text.encode() for file, text in tried.files.items()}
-    with engine.student(Limits(), files) as student:
+    with engine.student(Limits(case_seconds=60), files) as student:
         for cell in (SETUP, tried.setup, tried.answers[ATTENTION]):
             student.run_cell(cell)
         assert grade(replace(find(ATTENTION), forbids={}), student, 1, [], set()).passed

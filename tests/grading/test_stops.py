@@ -19,7 +19,7 @@ IN_A_FUNCTION = {
     ),
     "waits for a lock": ("import threading\n    lock = threading.Lock()\n    with lock: lock.acquire()", "took longer"),
     "os._exit": ("import os\n    os._exit(0)", "Your code ended the Python process."),
-    "segmentation fault": ("import ctypes\n    ctypes.string_at(0)", "Your code ended the Python process."),
+    "abort": ("import os\n    os.abort()", "Your code ended the Python process."),
     # The first process of a namespace is out of reach of its own signals: nothing happens.
     "kill": ("import os\n    os.kill(os.getpid(), 9)", "but it is None"),
     "SystemExit": ("raise SystemExit('bye')", "Your code raised SystemExit: bye"),
