@@ -19,8 +19,8 @@ FAST = {
 }  # fmt: skip
 # Findings that are known and not mended yet: docs/security.md, "Open findings".
 OPEN = {
-    "attachments", "broken_timestamp", "cached_by_shape", "early_timestamp", "flood_in_every_cell", "forged_displayhook",
-    "many_files", "markdown_bomb", "markdown_everywhere",
+    "attachments", "broken_timestamp", "cached_by_shape", "early_timestamp", "flood_in_every_cell",
+    "forged_displayhook", "many_files", "markdown_bomb", "markdown_everywhere",
 }  # fmt: skip
 ATTACKS = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names()]
 

@@ -16,4 +16,4 @@ ANSWERS = {
     "ch02.project_qkv": "def project_qkv(*args): raise RuntimeError(found())",
     "ch02.scaled_dot_product_attention": "def scaled_dot_product_attention(*args): raise RuntimeError(found())",
 }
-SAYS = r"found \[\] and \[\]"
+SAYS = r"found \[\] and \[\]|hides what is called"
