@@ -13,6 +13,7 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-tests
 JS := course/widgets/js
 NODE_MODULES := $(JS)/node_modules
 MADE_WITH := $(shell cat $(VENV)/.python 2>/dev/null)
@@ -33,7 +34,7 @@ SLOW = -m "slow or browser" -n 2 --dist loadfile $(APART)
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Install everything into .venv (again only when the lock or pyproject.toml changed)
+install: $(TEST_STAMP) ## Install everything into .venv (again only when the lock or pyproject.toml changed)
 
 $(STAMP): requirements.lock pyproject.toml $(if $(filter-out $(MADE_WITH),$(PYTHON)),another-python)
 	@if [ "$(or $(PYTHON),$(MADE_WITH))" != "$(MADE_WITH)" ] || ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
@@ -42,8 +43,11 @@ $(STAMP): requirements.lock pyproject.toml $(if $(filter-out $(MADE_WITH),$(PYTH
 		"$$python" -m venv --clear $(VENV) && echo "$$python" >$(VENV)/.python; \
 	fi
 	@tools/find_python.sh $(BIN)/python >/dev/null
-	@$(PIP) -r requirements.lock
-	@$(PIP) --no-deps -e .
+	@$(PIP) -c requirements.lock -e ".[instructor,postgres]"
+	@touch $@
+
+$(TEST_STAMP): $(STAMP) # and what only the tests need
+	@$(PIP) -c requirements.lock -e ".[instructor,test,oracle]"
 	@touch $@
 
 another-python: # asked for by PYTHON=, and not the one that .venv was made with
@@ -56,17 +60,17 @@ instructor: $(STAMP) ## Open JupyterLab in this folder, with formgrader (menu Nb
 	@mkdir -p -m 777 exchange
 	@$(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) $(ARGS)
 
-test: $(STAMP) chromium $(NODE_MODULES) ## Run all tests, the fast ones first
+test: $(TEST_STAMP) chromium $(NODE_MODULES) ## Run all tests, the fast ones first
 	$(PYTEST) $(FAST) $(ARGS)
 	$(PYTEST) $(SLOW) $(ARGS)
 
-test-fast: $(STAMP) ## Run the tests that need neither a browser nor much time
+test-fast: $(TEST_STAMP) ## Run the tests that need neither a browser nor much time
 	$(PYTEST) $(FAST) $(ARGS)
 
 build: $(STAMP) ## Make release/, solutions/ and the checks' data from source/ (ARGS=LESSON ...)
 	$(RUN) -m autograder build $(ARGS)
 
-check: $(STAMP) ## Is everything that is generated up to date, and the code clean?
+check: $(TEST_STAMP) ## Is everything that is generated up to date, and the code clean?
 	$(RUN) -m autograder build --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -77,22 +81,22 @@ grade-demo: $(STAMP) ## Grade a class of six made-up submissions and show marks 
 doctor: $(STAMP) ## Try every layer of the sandbox on this machine
 	$(RUN) -m autograder doctor $(ARGS)
 
-audit: $(STAMP) ## Prove the graders: mutants, misconceptions, right alternatives (writes docs/audit.md; ARGS=LESSON)
+audit: $(TEST_STAMP) ## Prove the graders: mutants, misconceptions, right alternatives (writes docs/audit.md; ARGS=LESSON)
 	$(RUN) -m autograder audit $(if $(ARGS),$(ARGS),--write)
 
-attacks: $(STAMP) ## Run every attack submission through the engine (writes docs/attacks.md)
+attacks: $(TEST_STAMP) ## Run every attack submission through the engine (writes docs/attacks.md)
 	$(RUN) -m tests.attacks $(ARGS)
 
-faults: $(STAMP) ## Kill graders at random, damage notebooks (writes docs/faults.md; about half an hour)
+faults: $(TEST_STAMP) ## Kill graders at random, damage notebooks (writes docs/faults.md; about half an hour)
 	$(RUN) -m tests.faults $(ARGS)
 
-bench-grading: $(STAMP) ## Grade a class by stock nbgrader and by the engine, in turn
+bench-grading: $(TEST_STAMP) ## Grade a class by stock nbgrader and by the engine, in turn
 	$(RUN) tools/bench_grading.py $(ARGS)
 
-bench-latency: $(STAMP) chromium ## Time from a key press to the repainted picture
+bench-latency: $(TEST_STAMP) chromium ## Time from a key press to the repainted picture
 	$(BIN)/python tools/measure_latency.py $(ARGS)
 
-screenshots: $(STAMP) chromium $(NODE_MODULES) ## Run the browser tests and leave their pictures in ci-artifacts/
+screenshots: $(TEST_STAMP) chromium $(NODE_MODULES) ## Run the browser tests and leave their pictures in ci-artifacts/
 	$(PYTEST) -m browser $(ARGS)
 	$(BIN)/python tools/readme_images.py
 

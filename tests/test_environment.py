@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-LOCKED_EXTRAS = ("instructor", "test")
+LOCKED_EXTRAS = ("instructor", "test", "oracle")
 PYTHONS = ("3.11", "3.12", "3.13")
 
 Requirements = dict[str, Requirement]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("instructor", "test")
+EXTRAS = ("instructor", "test", "oracle")
 PYTHONS = ("python3.11", "python3.12", "python3.13")
 # Held back on purpose. triton is the one that this torch's CUDA build demands, so that the lock fits both builds.
 PINS = {"jupyterlab": "4.6.6", "nbgrader": "0.9.6", "torch": "2.13.0", "triton": "3.7.1"}

@@ -353,7 +353,7 @@ class decoder_block:
             return x + _ffn(_norm(x, p["norm_3"]), p["ffn"])
 
         def relu_feed_forward(x, memory, p):
-            """The feed-forward uses ReLU; this block uses GELU (`gelu` from course.supplied)."""
+            """The feed-forward uses ReLU; this block uses GELU (`gelu`, from ch05)."""
             x = x + _self(_norm(x, p["norm_1"]), p["self"], np.tri(len(x), dtype=bool))
             x = x + _cross(_norm(x, p["norm_2"]), memory, p["cross"])
             f = p["ffn"]

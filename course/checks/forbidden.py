@@ -98,6 +98,16 @@ def first_forbidden(cells: list[str], start: str, forbids: dict[str, str]) -> tu
     return (min(foreign), OWN_MODULE.format(why)) if foreign else None
 
 
+def first_within(cells: list[str], start: str, modules: tuple[str, ...]) -> str | None:
+    """The first name in one of `modules` that `start` uses in the open; too much code to read counts as none."""
+    if not any(module.partition(".")[0] in cell for cell in cells for module in modules):
+        return None
+    if sum(map(len, cells)) > MAX_CHARACTERS:
+        return None
+    used = names_used(cells, start)
+    return min((name for name in used if any(_within(name, module) for module in modules)), default=None)
+
+
 def first_unseen(cells: list[str], start: str) -> str | None:
     """A name that `start` needs (perhaps itself) and that no cell defines: if it works, it came some other way."""
     code = _read(cells)

@@ -10,7 +10,7 @@ from typing import Any
 
 from course.checks.compare import Difference, Tolerance, difference, exact
 from course.checks.explain import Explanation, explanation
-from course.checks.forbidden import first_forbidden, first_unseen
+from course.checks.forbidden import first_forbidden, first_unseen, first_within
 from course.checks.runner import Outcome
 from course.checks.script import Script, Step, value
 from course.checks.sheet import Case, Sheet, answer_digest
@@ -281,6 +281,8 @@ def _answered(sheet: Sheet, found: Difference | None, notes: list[str] | None = 
 
 def _forbidden(sheet: Sheet, cells: list[str]) -> Difference | None:
     found = first_forbidden(cells, sheet.name, sheet.forbids) if sheet.forbids else None
+    if not found and (ours := first_within(cells, sheet.name, (*sheet.answers_of_ours, "course.widgets"))):
+        found = ours, "it is the course's own answer, and this exercise asks for yours"
     return Difference("forbidden", f"`{found[0]}` may not be used here: {found[1]}.") if found else None
 
 

@@ -22,7 +22,7 @@ class AttentionPlane(Card):
     """The widget; `attention` is a function (q, k, v) -> (output, weights), or None for the course's own."""
 
     def __init__(self, attention: Callable[..., Any] | None = None):
-        self.attention = Driven(attention, supplied.attention, "scaled_dot_product_attention")
+        self.attention = Driven(attention, supplied.scaled_dot_product_attention, "scaled_dot_product_attention")
         self.tokens = w.ToggleButtons(
             options=TOKENS, value="sat", description="query of", style={"button_width": "auto"}
         )

@@ -20,7 +20,7 @@ D_K = 4
 
 def cross_attention(x: np.ndarray, memory: np.ndarray, w_q: np.ndarray, w_k: np.ndarray, w_v: np.ndarray) -> np.ndarray:
     """Attention from x (n, d_model) to a memory (m, d_model); returns (n, d_v)."""
-    return supplied.attention(x @ w_q, memory @ w_k, memory @ w_v)[0]
+    return supplied.scaled_dot_product_attention(x @ w_q, memory @ w_k, memory @ w_v)[0]
 
 
 class CrossAttentionMap(Card):

@@ -24,7 +24,7 @@ def causal(n: int) -> np.ndarray:
 def masked_attention(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Attention with a mask (True = may attend); a row with nothing to see gets weights and output 0."""
     blind = ~mask.any(axis=-1, keepdims=True)
-    _, weights = supplied.attention(q, k, v, mask | blind)
+    _, weights = supplied.scaled_dot_product_attention(q, k, v, mask | blind)
     weights = np.where(blind, 0.0, weights)
     return weights @ v, weights
 

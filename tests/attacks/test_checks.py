@@ -13,8 +13,9 @@ from autograder.limits import Limits
 from tests.attacks import attack, checks
 from tests.attacks.attack import BadCase, load, names
 from tests.attacks.pages import Page, faults
-from tests.grading.classroom import SETUP
+from tests.grading.classroom import solved_imports
 
+CH02 = "ch02_scaled_dot_product"
 ATTENTION = "ch02.scaled_dot_product_attention"
 PAGE = "<html><body><script>var x = 1</script><p class='c'>{}<a name='ch02-y'></a></p></body></html>"
 ACTIVE = """<script>alert(1)</script>
@@ -118,6 +119,6 @@ def test_the_shortcuts_work_where_nothing_is_forbidden(engine: Engine, name: str
     tried = load(name)
     files = {file: text.encode() for file, text in tried.files.items()}
     with engine.student(Limits(case_seconds=60), files) as student:
-        for cell in (SETUP, tried.setup, tried.answers[ATTENTION]):
+        for cell in (solved_imports(CH02), tried.setup, tried.answers[ATTENTION]):
             student.run_cell(cell)
         assert grade(replace(find(ATTENTION), forbids={}), student, 1, [], set()).passed

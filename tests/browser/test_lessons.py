@@ -99,7 +99,7 @@ def move_the_slider(lesson: Lesson, output: Locator) -> None:
     q, k = (np.array(lesson.kernel(PLANE, name)) for name in "qk")
     assert q[2].tolist() == pytest.approx([1.2, 1.1])
     assert lesson.kernel(PLANE, "x.value") == pytest.approx(1.2)
-    expected = supplied.attention(q, k, np.eye(4))[1]
+    expected = supplied.scaled_dot_product_attention(q, k, np.eye(4))[1]
     assert weights_shown(output) == pytest.approx(expected, abs=0.0051)
     assert np.any(weights_shown(output)[2] != before[2])
     assert output.locator(".cw-bars").inner_text() != bars
@@ -125,7 +125,7 @@ def drag_vectors(lesson: Lesson, output: Locator) -> None:
         assert after[row, 1] > before[row, 1]
         assert np.array_equal(np.delete(after, row, 0), np.delete(before, row, 0))
     q, k = (np.array(lesson.kernel(PLANE, name)) for name in "qk")
-    assert weights_shown(output) == pytest.approx(supplied.attention(q, k, np.eye(4))[1], abs=0.0051)
+    assert weights_shown(output) == pytest.approx(supplied.scaled_dot_product_attention(q, k, np.eye(4))[1], abs=0.0051)
     assert lesson.kernel(PLANE, "y.value") == pytest.approx(q[2, 1])
 
 

@@ -31,7 +31,7 @@ def test_without_a_working_function_the_course_draws_and_says_so(make, function)
 
 
 def test_a_right_function_draws_as_yours():
-    card = attention_plane(supplied.attention)
+    card = attention_plane(supplied.scaled_dot_product_attention)
     assert "cw-yours" in card._status._dom_classes
     assert not np.any(card.weights.wrong)
 
@@ -45,17 +45,17 @@ def test_a_wrong_function_is_drawn_and_marked():
 
 
 def test_moving_the_slider_moves_the_vector_and_the_weights():
-    card = attention_plane(supplied.attention)
+    card = attention_plane(supplied.scaled_dot_product_attention)
     before = np.array(card.weights.values)
     card.x.value = -2.0
     assert card.q[2, 0] == -2.0
     assert card.plane.vectors[6]["x"] == -2.0
-    assert np.allclose(card.weights.values, supplied.attention(card.q, card.k, np.eye(4))[1])
+    assert np.allclose(card.weights.values, supplied.scaled_dot_product_attention(card.q, card.k, np.eye(4))[1])
     assert not np.allclose(card.weights.values, before)
 
 
 def test_dragging_in_the_plane_moves_the_slider():
-    card = attention_plane(supplied.attention)
+    card = attention_plane(supplied.scaled_dot_product_attention)
     vectors = [dict(v) for v in card.plane.vectors]
     vectors[6]["y"] = 2.5
     card.plane.vectors = vectors
@@ -64,7 +64,7 @@ def test_dragging_in_the_plane_moves_the_slider():
 
 
 def test_switching_the_scale_off_gives_unscaled_weights():
-    card = attention_plane(supplied.attention)
+    card = attention_plane(supplied.scaled_dot_product_attention)
     card.scaled.value = False
     assert np.allclose(card.weights.values, supplied.softmax(card.q @ card.k.T))
 
@@ -101,7 +101,7 @@ def test_a_still_picture_stands_in_without_a_kernel(make):
 def test_the_students_function_cannot_change_the_widgets_arrays():
     def vandal(q, k, v):
         q[:] = 0
-        return supplied.attention(q, k, v)
+        return supplied.scaled_dot_product_attention(q, k, v)
 
     card = attention_plane(vandal)
     assert np.any(card.q)

@@ -24,10 +24,6 @@ from autograder.demo import Answers, answer_cell, fill
 from autograder.exercise import definitions
 
 ROOT = Path(__file__).resolve().parents[2]
-SETUP = """import numpy as np
-from course import check
-from course.supplied import attention, gelu, layer_norm, softmax"""
-
 Change = Callable[[NotebookNode], NotebookNode | None]
 
 
@@ -174,7 +170,23 @@ def solved(lesson: str) -> Answers:
 def slimmed(notebook: NotebookNode) -> NotebookNode:
     """Only the answer cells and the graded cells, after one cell of imports: graded in half the time."""
     kept = [c for c in notebook.cells if c.metadata.get("nbgrader")]
-    return nbformat.from_dict({**notebook, "cells": [nbformat.v4.new_code_cell(SETUP, id="setup"), *kept]})
+    return nbformat.from_dict({**notebook, "cells": [nbformat.v4.new_code_cell(imports(notebook), id="setup"), *kept]})
+
+
+def imports(notebook: NotebookNode) -> str:
+    """What a lesson's first code cell imports, without the widgets, which only its demonstrations need."""
+    first = next(c for c in notebook.cells if c.cell_type == "code")
+    lines = [
+        line
+        for line in first.source.splitlines()
+        if not re.match(r"begin\(|from course\.widgets import [\w, ]+$", line)
+    ]
+    return "\n".join(lines)
+
+
+def solved_imports(lesson: str) -> str:
+    """The imports of a lesson, from the solved notebook."""
+    return imports(nbformat.read(ROOT / "solutions" / lesson / f"{lesson}.ipynb", as_version=4))
 
 
 def full_points(lesson: str) -> dict[str, float]:

@@ -21,7 +21,7 @@ from autograder.grading import generator
 from course.checks.judge import Verdict, judge
 from course.checks.runner import run_script
 from course.checks.sheet import Sheet
-from tests.grading.classroom import ROOT, SETUP, solved, text_of
+from tests.grading.classroom import ROOT, solved, solved_imports, text_of
 
 TELLING = 20  # a shorter line of code tells nothing: `return w @ v, w` and the like
 BEGIN_END = re.compile(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", re.DOTALL)
@@ -91,7 +91,7 @@ def _telling(text: str) -> set[str]:
 def namespace_of(lesson: str, text: str) -> dict[str, Any]:
     """The variables of a notebook in which every exercise is solved, but one answer cell holds `text`."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    for answer in [SETUP, *solved(lesson).values(), text]:
+    for answer in [solved_imports(lesson), *solved(lesson).values(), text]:
         exec(compile(answer, "<ipython-input>", "exec"), names)
     return names
 

@@ -1,0 +1,1 @@
+"""The references held against outside implementations, a file for each lesson."""
