@@ -12,11 +12,12 @@ import os
 import re
 from pathlib import Path
 
+from autograder.family import family
+
 # KiB of memory that is a process's own: not its program's files, but what it wrote or shares with its kin.
 HELD = re.compile(rb"^(?:RssAnon|RssShmem|VmSwap):\s+(\d+) kB", re.MULTILINE)  # in status: quick
 SHARE = re.compile(rb"^(?:Pss_Anon|Pss_Shmem|SwapPss):\s+(\d+) kB", re.MULTILINE)  # in smaps_rollup: walks every page
 SOCKETS = re.compile(rb"^sockets: used (\d+)$", re.MULTILINE)
-MOST_PROCESSES = 1000
 SOCKET_KIB = 208  # what may wait in one, by the kernel's default: memory that belongs to no process
 
 
@@ -34,13 +35,13 @@ class Memory:
 
     def _at_most_mb(self) -> float:
         """MiB beyond what each of the processes began with; a page that some of them share counts for each."""
-        return (sum(max(0, _held(pid) - self.at_start) for pid in _family(self.pid)) + _in_sockets(self.pid)) / 1024
+        return (sum(max(0, _held(pid) - self.at_start) for pid in family(self.pid)) + _in_sockets(self.pid)) / 1024
 
     def used_mb(self) -> float:
         """MiB of all the processes together, each page counted once."""
-        family = _family(self.pid)
-        from_zygote = self.at_start * len(family) / (len(family) + 1)  # the zygote keeps a share of its own pages
-        return (max(0, sum(map(_share, family)) - from_zygote) + _in_sockets(self.pid)) / 1024
+        kin = family(self.pid)
+        from_zygote = self.at_start * len(kin) / (len(kin) + 1)  # the zygote keeps a share of its own pages
+        return (max(0, sum(map(_share, kin)) - from_zygote) + _in_sockets(self.pid)) / 1024
 
 
 def _pid(pidfd: int) -> int:
@@ -77,17 +78,3 @@ def _sum(pid: int, file: str, fields: re.Pattern[bytes]) -> int | None:
     except OSError:  # it has ended
         return None
     return sum(int(n) for n in found) if found else None
-
-
-def _family(pid: int) -> list[int]:
-    """The process and its descendants; one whose parent ended belongs to the first of its namespace, which is `pid`."""
-    family, todo = [], [pid]
-    while todo and len(family) < MOST_PROCESSES:
-        family.append(todo.pop())
-        try:
-            tasks = list(Path(f"/proc/{family[-1]}/task").iterdir())
-            for task in tasks:
-                todo += [int(p) for p in (task / "children").read_text(encoding="ascii").split()]
-        except OSError:
-            continue
-    return family

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from nbformat.notebooknode import NotebookNode
 
 from autograder import outputs
+from autograder.family import Turn
 from autograder.limits import Limits
 from autograder.memory import Memory
 from autograder.untrusted import channel
@@ -56,6 +57,7 @@ class Process:
 
     def __init__(self, sock: socket.socket, pidfd: int, memory: Memory):
         self.sock, self.pidfd, self.memory = sock, pidfd, memory
+        self.turn = Turn(memory.pid)
         self.missing: dict[str, str] = {}
         self._looked = 0.0
 
@@ -74,6 +76,7 @@ class Process:
             return
         if self.memory.too_much():
             raise OutOfMemory
+        self.turn.take()
         self._looked = time.monotonic()
 
     def close(self) -> None:

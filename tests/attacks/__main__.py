@@ -95,8 +95,8 @@ def _row(attack: Attack, ran: Ran, faults: list[str]) -> str:
 
 def _reason(attack: Attack, ran: Ran) -> str:
     """The reason in the attacked cell, else a note, else what the attempt itself had to say."""
-    if not ran.graded.success:
-        return "not graded"
+    if ran.trouble:
+        return "not graded, or no feedback"
     if attack.shows and not attack.answers and (found := re.search(attack.shows, ran.words)):
         return _cell("it printed: " + found[0])
     said = ran.graded.said

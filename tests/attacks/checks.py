@@ -75,8 +75,8 @@ def tried(target: Target, attack: Attack) -> tuple[Ran, list[str]]:
 def all_faults(ran: Ran, before: Before) -> list[str]:
     """Everything that went wrong; empty if the attack failed as it must."""
     found = unharmed(ran, before)
-    if not ran.graded.success:
-        return [*found, f"nbgrader failed: {ran.graded.log[-2000:]}"]
+    if ran.trouble:
+        return [*found, ran.trouble]
     if sizes := {p.name: p.stat().st_size >> 20 for p in ran.written() if p.stat().st_size > MOST_PAGE_MB << 20}:
         return [*found, f"too large for anybody to open, in MB: {sizes}"]
     found += marks(ran) + reasons(ran) + nothing_told(ran) + only_text(ran)

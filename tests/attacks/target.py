@@ -54,6 +54,7 @@ class Ran:
     attack: Attack
     target: Target
     graded: Graded
+    trouble: str  # why nbgrader gave no marks or no feedback
     seconds: float  # for the marks and the feedback
     machine_mb: float  # by how much the machine's free memory fell meanwhile
 
@@ -135,9 +136,16 @@ class Target:
         start = time.monotonic()
         with deadline(attack.seconds + EXTRA_SECONDS), MemoryWatch() as watch:
             graded = self.classroom.grade(attack.name, attack.lesson)
-            if graded.success:
-                _ = graded.feedback
-        return Ran(attack, self, graded, time.monotonic() - start, watch.taken)
+            trouble = self._trouble(graded)
+        return Ran(attack, self, graded, trouble, time.monotonic() - start, watch.taken)
+
+    def _trouble(self, graded: Graded) -> str:
+        if not graded.success:
+            return f"nbgrader autograde failed: {graded.log[-2000:]}"
+        try:
+            return "" if graded.feedback else "the feedback page is empty"
+        except AssertionError as error:
+            return f"nbgrader generate_feedback failed: {str(error)[-2000:]}"
 
     def submit(self, attack: Attack) -> None:
         """Put an attack where `nbgrader collect` would put it."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from autograder.engine import ROOT, Engine, EngineError
+from autograder.family import family
 from autograder.limits import Limits
 from course.checks.judge import StudentCodeDied
 from tests.sandbox.processes import alive, children, descendants, eventually, with_mark
@@ -59,6 +60,22 @@ def test_the_limit_on_processes_is_each_ones_own(engine: Engine) -> None:
     with engine.student(LIMITS) as ada, engine.student(LIMITS) as ben:
         assert int(shown(ada, bomb)) < 64
         assert "returncode=0" in shown(ben, "import subprocess; subprocess.run(['true'])")
+
+
+@pytest.mark.slow
+def test_many_busy_processes_step_back(engine: Engine) -> None:
+    """They would take a minute of processor time from whoever is graded beside them; a few are nobody's trouble."""
+    spin = (
+        "import os\nfor _ in range({}):\n    if os.fork() == 0:\n        while True: pass\n__import__('time').sleep(2)"
+    )
+    with engine.student(LIMITS) as ada, engine.student(LIMITS) as ben:
+        ada.run_cell(spin.format(40))
+        ben.run_cell(spin.format(4))
+        crowd = family(ada._process.memory.pid)
+        assert len(crowd) == 41
+        assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in crowd} == {19}
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in family(ben._process.memory.pid)} == {own}
 
 
 def leaks(engine: Engine) -> dict[str, object]:
@@ -155,11 +172,11 @@ def test_closing_ends_everything() -> None:
         f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(99)', '{mark}'])"
     )
     assert eventually(lambda: len(with_mark(mark)) == 1)
-    family = [engine.pid, *descendants(engine.pid)]
-    assert len(family) >= 4
+    all_of_it = [engine.pid, *descendants(engine.pid)]
+    assert len(all_of_it) >= 4
     engine.close()
     engine.close()
-    assert eventually(lambda: not any(map(alive, family)))
+    assert eventually(lambda: not any(map(alive, all_of_it)))
     assert not place.exists()
     student.close()
 
@@ -190,10 +207,10 @@ def test_what_becomes_of_it_when_the_grader_is_killed() -> None:
         pid = int(grader.stdout.readline())
         # The grader's own command line holds the mark too.
         assert eventually(lambda: len(with_mark(mark)) == 2)
-        family = [pid, *descendants(pid)]
-        assert len(family) >= 4
+        all_of_it = [pid, *descendants(pid)]
+        assert len(all_of_it) >= 4
         grader.kill()
-    assert eventually(lambda: not any(map(alive, family)) and not with_mark(mark))
+    assert eventually(lambda: not any(map(alive, all_of_it)) and not with_mark(mark))
 
 
 def test_too_many_files_are_an_error_that_says_so(engine: Engine) -> None:

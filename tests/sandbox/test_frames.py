@@ -29,6 +29,8 @@ Hostile = Callable[[socket.socket], None]
 class Watch:
     """In the place of a Memory: too much is found at the given look."""
 
+    pid = -1
+
     def __init__(self, at: float = float("inf")):
         self.at, self.looks = at, 0
 
