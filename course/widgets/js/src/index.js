@@ -1,6 +1,6 @@
 // Entry point of all views: the frame around a view (title, note, "course's version"), and its life.
 import { Bars } from "./bars.js";
-import { nameSliders } from "./controls.js";
+import { nameControls } from "./controls.js";
 import { Curves } from "./curves.js";
 import { classes, html, set, setText } from "./dom.js";
 import { Formula } from "./formula.js";
@@ -58,7 +58,7 @@ function render({ model, el }) {
   const observer = watchSize(frame.element, () => {
     const card = el.closest(".course-widget");
     guardKeys(card);
-    nameSliders(card);
+    nameControls(card);
     view.resize?.();
   });
   return () => {
