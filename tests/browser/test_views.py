@@ -642,12 +642,23 @@ CROSSINGS = """() => {
   const labels = [...root.querySelectorAll(".cw-arrow-label")].filter((label) => label.textContent);
   const covered = labels.filter((label) => boxes.some((b) => !apart(label.getBoundingClientRect(), b)));
   const clash = boxes.some((a, i) => boxes.slice(i + 1).some((b) => !apart(a, b)));
-  const cut = [...root.querySelectorAll(".cw-flow-box")].some((one) => one.scrollHeight > one.clientHeight);
+  const cut = [...root.querySelectorAll(".cw-flow-box > :not([hidden])")].some((part) => {
+    const [inner, outer] = [part, part.parentElement].map((one) => one.getBoundingClientRect());
+    return inner.left < outer.left || inner.right > outer.right || inner.bottom > outer.bottom;
+  });
   return [crossed.length, covered.length, clash, cut];
 }"""
 
 
-@pytest.mark.parametrize("make", [flow, routed], ids=["flow", "routed"])
+def gathered():
+    """Twelve words, one of them long, that all send an arrow to the same box."""
+    words = ["The", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "everybody", "watches"]
+    boxes = [{"name": f"w{i}", "label": w, "x": i, "y": 1, "role": "key", "values": [i]} for i, w in enumerate(words)]
+    boxes.append({"name": "c", "label": "context", "x": 5.5, "y": 0, "width": 3})
+    return Flow(boxes=boxes, arrows=[{"source": f"w{i}", "target": "c", "weight": i / 11} for i in range(12)])
+
+
+@pytest.mark.parametrize("make", [flow, routed, gathered], ids=["flow", "routed", "gathered"])
 @pytest.mark.parametrize("width", [900, 600])
 def test_flow_keeps_boxes_arrows_and_labels_apart(component, make, width):
     assert component(make(), width=width).evaluate(CROSSINGS) == [0, 0, False, False]
