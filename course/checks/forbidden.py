@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
 import sys
 import warnings
@@ -132,6 +133,11 @@ def _endings(name: str) -> Iterator[str]:
 
 
 def _read(cells: list[str]) -> _Code:
+    return _read_once(tuple(cells))
+
+
+@functools.lru_cache(maxsize=1)  # one submission's exercises are judged one after the other, on the same cells
+def _read_once(cells: tuple[str, ...]) -> _Code:
     code = _Code()
     for tree in filter(None, map(_parsed, cells)):
         for statement in tree.body:
