@@ -97,7 +97,7 @@ class Class:
         """Look at everything that is recorded, and at the autograded notebooks."""
         database.patiently(
             lambda: self.course.query("SELECT 1")
-        )  # it may still be repairing itself after the last kill
+        )  # it may be repairing itself after a kill
         rows = self.course.rows()["grades"]
         log = [student for (student,) in self.course.query("SELECT student FROM result_log")]
         for student in STUDENTS:
