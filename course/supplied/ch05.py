@@ -1,10 +1,14 @@
-"""What chapter 5 builds: the parts of an encoder block."""
+"""What chapter 5 builds: the encoder block and its parts."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["gelu", "layer_norm"]
+from course.supplied.ch03 import multi_head_attention
+
+__all__ = ["encoder_block", "feed_forward", "gelu", "layer_norm"]
 
 
 def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray, eps: float = 1e-5) -> np.ndarray:
@@ -16,3 +20,22 @@ def layer_norm(x: np.ndarray, gain: np.ndarray, bias: np.ndarray, eps: float = 1
 def gelu(x: np.ndarray) -> np.ndarray:
     """GELU in its tanh form (Hendrycks and Gimpel 2016, section 2)."""
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def feed_forward(x: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
+    """Two linear maps with a GELU between them, for each token alone (Vaswani et al. 2017, section 3.3).
+
+    x (..., d_model), p["w_1"] (d_model, d_ff), p["b_1"] (d_ff,), p["w_2"] (d_ff, d_model), p["b_2"] (d_model,).
+    """
+    return gelu(x @ p["w_1"] + p["b_1"]) @ p["w_2"] + p["b_2"]
+
+
+def encoder_block(x: np.ndarray, p: dict[str, Any], heads: int, mask: np.ndarray | None = None) -> np.ndarray:
+    """One pre-norm encoder block (Xiong et al. 2020, section 3): x (n, d_model) in and out.
+
+    p["norm_1"] and p["norm_2"] hold "gain" and "bias", p["attention"] is multi_head_attention's p, p["ffn"] is
+    feed_forward's; mask (n, n) with True = may attend, None lets every token see every token.
+    """
+    attended, _ = multi_head_attention(layer_norm(x, **p["norm_1"]), p["attention"], heads, mask)
+    x = x + attended
+    return x + feed_forward(layer_norm(x, **p["norm_2"]), p["ffn"])
