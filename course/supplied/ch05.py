@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,3 +40,31 @@ def encoder_block(x: np.ndarray, p: dict[str, Any], heads: int, mask: np.ndarray
     attended, _ = multi_head_attention(layer_norm(x, **p["norm_1"]), p["attention"], heads, mask)
     x = x + attended
     return x + feed_forward(layer_norm(x, **p["norm_2"]), p["ffn"])
+
+
+# ---- given to the chapter's experiment ---------------------------------------------------------------------------
+
+
+def random_block(rng: np.random.Generator, d_model: int, d_ff: int) -> dict[str, Any]:
+    """Random weights for `encoder_block`, scaled so that each product gives numbers of about the size it gets."""
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return rng.standard_normal((rows, columns)) / np.sqrt(rows)
+
+    attention = {name: matrix(d_model, d_model) for name in ("w_q", "w_k", "w_v", "w_o")}
+    ffn = {"w_1": matrix(d_model, d_ff), "b_1": np.zeros(d_ff), "w_2": matrix(d_ff, d_model), "b_2": np.zeros(d_model)}
+    norms = {f"norm_{i}": {"gain": np.ones(d_model), "bias": np.zeros(d_model)} for i in (1, 2)}
+    return {**norms, "attention": attention, "ffn": ffn}
+
+
+def without_residuals(
+    attention: Callable[..., Any], ffn: Callable[..., Any], norm: Callable[..., Any] | None = None
+) -> Callable[[np.ndarray, dict[str, Any], int], np.ndarray]:
+    """A block of these parts without its two additions, and without norms if `norm` is None: (x, p, heads) -> x."""
+
+    def block(x: np.ndarray, p: dict[str, Any], heads: int) -> np.ndarray:
+        z = norm(x, **p["norm_1"]) if norm else x
+        z, _ = attention(z, p["attention"], heads)
+        return ffn(norm(z, **p["norm_2"]) if norm else z, p["ffn"])
+
+    return block

@@ -37,7 +37,7 @@ def weights() -> dict[str, Any]:
     d, d_head = len(FEATURES), len(FEATURES) // HEADS
     attention = {name: np.zeros((d, d)) for name in ("w_q", "w_k", "w_v", "w_o")}
     for first, sought, written in ((0, "animal", "who"), (d_head, "thing", "where")):
-        attention["w_q"][where["verb"], first] = 1.2
+        attention["w_q"][where["verb"], first] = 0.8
         attention["w_k"][where[sought], first] = attention["w_v"][where[sought], first] = 1.0
         attention["w_o"][first, where[written]] = 1.0
     w_1, w_2 = np.zeros((d, 2)), np.zeros((2, d))
