@@ -235,7 +235,7 @@ def _ffn_weights(rng, d, d_ff):
     return weights
 
 
-@exercise(points=2, minutes=6, source="Vaswani et al. 2017, section 3.3", uses=("ch05.gelu",), forbids=no_torch)
+@exercise(points=2, minutes=6, source="Vaswani et al. 2017, section 3.3", uses=("ch05.gelu",))
 class feed_forward:
     """The feed-forward network: widen each token's vector, bend it with GELU, narrow it again."""
 
@@ -356,7 +356,6 @@ def _random_mask(rng, n):
     minutes=15,
     source="Vaswani et al. 2017, section 3.1, with the norms placed as in Xiong et al. 2020, section 3",
     uses=("ch05.layer_norm", "ch05.feed_forward"),
-    forbids=no_torch,
 )
 class encoder_block:
     """A pre-norm encoder block: multi-head self-attention and feed-forward, each with its norm and its residual."""

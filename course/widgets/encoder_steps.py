@@ -121,7 +121,8 @@ class EncoderSteps(Card):
             columns=[{"title": HEADINGS[k], "values": rows[k], "signed": True, "judged": k == step} for k in shown],
         )  # fmt: skip
         self.looks.show(
-            heading_chip=TOKENS[i], masked=[] if self.mask is None else ~self.mask[i],
+            heading_chip=TOKENS[i],
+            masked=[] if self.mask is None else ~self.mask[i],
             columns=[{"title": f"head {h + 1}", "values": self.shares[h, i], "vmax": 1.0} for h in range(HEADS)],
         )
         self.say(_whose(drawn))
@@ -140,7 +141,9 @@ class EncoderSteps(Card):
         spread = f"mean {number_text(before.mean())} and variance {number_text(before.var())} become 0 and 1"
         most = FEATURES[int(np.argmax(np.abs(rows[step])))]
         size = number_text(rows[step][FEATURES.index(most)])
-        seen = " and ".join(f"\u201c{TOKENS[int(np.argmax(share[TOKENS.index(token)]))]}\u201d" for share in self.shares)
+        seen = " and ".join(
+            f"\u201c{TOKENS[int(np.argmax(share[TOKENS.index(token)]))]}\u201d" for share in self.shares
+        )
         return [
             f"\u201c{token}\u201d comes in as a row of {len(FEATURES)} numbers, each a made-up feature.",
             f"Its {spread}; then comes a gain of {GAIN} and a bias of {BIAS}.",

@@ -108,7 +108,7 @@ class NormLab(Card):
         """Mean, variance and the first feature's result; the arithmetic is always right."""
         mean, variance, d = x.mean(), x.var(), str(len(x))
         total = _joined([_number(v) for v in x])
-        squares = _joined([_number(v - mean) + [{"sup": [_text("2")]}] for v in x])
+        squares = _joined([[*_number(v - mean), {"sup": [_text("2")]}] for v in x])
         top = [_text(number_text(self.gain.value)), _text(" \u00b7 "), *_number(x[0] - mean)]
         root = f"\u221a({number_text(variance)} + {self.eps.value:g})"
         result = [_italic("result 1"), _text(" = "), {"fraction": [top, [_text(root)]]}, _text(" + "),
