@@ -28,6 +28,8 @@ STEPS = ["the token's vector", "layer norm", "attention", "first addition", "lay
 LABELS = ["x", "layer norm 1", "attention", "x + attention", "layer norm 2", "feed-forward", "output"]
 # For each station: what comes in, by station; its own values stand in the last column.
 INPUTS = [[], [0], [1], [0, 2], [3], [4], [3, 5]]
+# Where they stand: the stream goes straight down on the left, the branches read from it and add to it.
+PLACES = [(0, 0), (1.7, 1), (1.7, 2), (0, 3), (1.7, 4), (1.7, 5), (0, 6)]
 HEADINGS = ["x", "norm 1", "attention", "sum", "norm 2", "network", "output"]
 
 
@@ -69,13 +71,13 @@ class EncoderSteps(Card):
         self.norm = Driven(norm, ch05.layer_norm, "layer_norm")
         self.ffn = Driven(ffn, ch05.feed_forward, "feed_forward")
         self.token = w.ToggleButtons(options=TOKENS, value="sat", description="token", style={"button_width": "auto"})
-        self.causal = switch(False, "hide later tokens (a causal mask)")
+        self.causal = switch(False, "hide later tokens")
         self.stepper = Stepper(names=STEPS)
         self.flow = Flow(
             title="The block",
             description="A diagram of the block: the token's vector at each station, with two residual paths",
         )
-        self.bars = Bars(labels=FEATURES, role="value", heading_before="The vector of", chip_role="query")
+        self.bars = Bars(labels=FEATURES, role="plain", heading_before="The vector of", chip_role="query")
         self.looks = Bars(labels=TOKENS, role="key", heading_before="Where", heading_after="looks", chip_role="query")
         views = [self.flow, column([self.bars, self.looks])]
         super().__init__("One token's way through the block", [self.token, self.causal, self.stepper], views)
@@ -111,7 +113,7 @@ class EncoderSteps(Card):
         rows = [one.values[0][i] for one in drawn]
         wrong = [one.wrong()[i] for one in drawn]
         self.flow.show(
-            boxes=self._boxes(drawn, rows, wrong), arrows=_arrows(), step=step, selected=STATIONS[step],
+            boxes=self._boxes(rows, wrong), arrows=_arrows(), step=step, selected=STATIONS[step],
             note=self._sentence(rows, step), greyed=any(one.source == "course" for one in drawn),
         )  # fmt: skip
         shown = [*INPUTS[step], step]
@@ -127,12 +129,12 @@ class EncoderSteps(Card):
         )
         self.say(_whose(drawn))
 
-    def _boxes(self, drawn: Sequence[Drawn], rows: list[np.ndarray], wrong: list[np.ndarray]) -> list[dict[str, Any]]:
+    def _boxes(self, rows: list[np.ndarray], wrong: list[np.ndarray]) -> list[dict[str, Any]]:
         roles = {2: "attention", 5: "value"}
         return [
-            {"name": STATIONS[k], "label": LABELS[k], "x": 0, "y": k, "width": 1.6, "role": roles.get(k, "plain"),
+            {"name": STATIONS[k], "label": LABELS[k], "x": x, "y": y, "width": 1.5, "role": roles.get(k, "plain"),
              "values": rows[k], "step": k, "wrong": bool(wrong[k].any())}
-            for k in range(len(STATIONS))
+            for k, (x, y) in enumerate(PLACES)
         ]  # fmt: skip
 
     def _sentence(self, rows: list[np.ndarray], step: int) -> str:
@@ -146,11 +148,11 @@ class EncoderSteps(Card):
         )
         return [
             f"\u201c{token}\u201d comes in as a row of {len(FEATURES)} numbers, each a made-up feature.",
-            f"Its {spread}; then comes a gain of {GAIN} and a bias of {BIAS}.",
-            f"Its two heads look most at {seen}. What they bring weighs most in \u201c{most}\u201d ({size}).",
-            "What attention brought is added. Whatever was in x is still there.",
-            f"Once more {spread}: the network gets numbers of a known size.",
-            f"The network looks at this token alone. It writes most into \u201c{most}\u201d ({size}).",
+            f"Its {spread}; then gain {GAIN}, bias {BIAS}.",
+            f"Its heads look most at {seen}; most is written into \u201c{most}\u201d ({size}).",
+            "What attention brought is added. What x held before is still there.",
+            f"Once more: {spread}.",
+            f"Seeing this token alone, the network writes most into \u201c{most}\u201d ({size}).",
             "What the network wrote is added. This row goes into the next block.",
         ][step]
 
@@ -171,13 +173,12 @@ class EncoderSteps(Card):
 
 
 def _arrows() -> list[dict[str, Any]]:
-    """The way through the stations, and the two residual paths beside it."""
+    """The way through the stations, and the two residual connections past the branches."""
     along = zip(STATIONS[:-1], STATIONS[1:], range(1, len(STATIONS)), strict=True)
-    arrows = [{"source": a, "target": b, "step": k} for a, b, k in along]
-    around = [(0, 3), (3, 6)]
-    return arrows + [
+    past = [(0, 3), (3, 6)]
+    return [{"source": a, "target": b, "step": k} for a, b, k in along] + [
         {"source": STATIONS[a], "target": STATIONS[b], "kind": "residual", "label": "residual", "step": b}
-        for a, b in around
+        for a, b in past
     ]
 
 

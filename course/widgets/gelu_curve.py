@@ -25,7 +25,7 @@ class GeluCurve(Card):
             x_label="input z", y_label="output", title="Two gates",
             description="Two curves over z: ReLU has a corner at 0, GELU is smooth and slightly negative left of 0",
         )  # fmt: skip
-        self.bars = Bars(labels=["z", "GELU(z)", "ReLU(z)"], role="value", heading_before="At this input")
+        self.bars = Bars(labels=["z", "GELU(z)", "ReLU(z)"], role="plain", heading_before="At this input")
         super().__init__("How far does the gate open?", [self.z], [self.curves, self.bars])
         self.listen(self.z, "value", lambda _: None)
         self.redraw()
@@ -42,7 +42,7 @@ class GeluCurve(Card):
         gate = f"GELU lets {values[-1] / z:.0%} of z through." if abs(z) > 0.05 else "At 0 both give 0."
         self.bars.show(
             greyed=greyed, wrong=[False, bool(drawn.wrong()[-1]), False], note=gate,
-            columns=[{"title": "value", "values": [z, values[-1], max(z, 0.0)], "signed": True, "vmax": 4.0}],
+            columns=[{"values": [z, values[-1], max(z, 0.0)], "signed": True, "vmax": 4.0}],
         )  # fmt: skip
         self.say(drawn)
 

@@ -10,12 +10,12 @@ import numpy as np
 
 from course import plots
 from course.supplied import ch05
-from course.widgets.base import Card, Driven, button, slider
+from course.widgets.base import Card, Driven, button, column, slider
 from course.widgets.views import Bars, Formula, Heatmap, number_text
 
 TOKENS = ["cat", "sat", "mats"]
-FEATURES = ["feature 1", "feature 2", "feature 3", "feature 4"]
-START = np.array([[3.0, 1.0, -2.0, 0.5], [0.4, 4.2, 2.4, 3.8], [-1.0, -0.6, -4.0, -2.2]])
+FEATURES = ["x\u2081", "x\u2082", "x\u2083", "x\u2084"]
+START = np.array([[3.0, 1.0, -2.0, 0.4], [0.4, 4.2, 2.4, 3.8], [-1.0, -0.6, -4.0, -2.2]])
 EPS = [1e-5, 0.01, 0.1, 1.0, 10.0]
 LIMIT = 8.0
 
@@ -34,18 +34,17 @@ class NormLab(Card):
             options=[(f"{e:g}", e) for e in EPS], description="eps", layout=w.Layout(width="230px"),
             style={"description_width": "initial"},
         )  # fmt: skip
-        self.bars = Bars(labels=FEATURES, role="value", heading_before="The features of", heading_chip=TOKENS[0])
+        self.bars = Bars(labels=FEATURES, role="plain", heading_before="The features of", heading_chip=TOKENS[0])
         self.table = Heatmap(
             row_labels=TOKENS, column_labels=FEATURES, row_role="query", signed=True, title="What comes out",
             note="Each row is normalised by itself: the sliders change the first row only.",
             description="Table of the normalised features, one row for each of three tokens",
         )  # fmt: skip
         self.formula = Formula(description="Mean, variance and the first feature's result, with the numbers shown")
-        self.formula.add_class("cw-side-by-side")
         buttons = [button("Add 1 to all", self.add_one), button("Halve all", self.halve),
                    button("Make all equal", self.level), button("Reset", self.reset)]  # fmt: skip
         controls = [*self.features, self.gain, self.bias, self.eps, *buttons]
-        super().__init__("Mean 0, variance 1", controls, [self.bars, self.table, self.formula])
+        super().__init__("Mean 0, variance 1", controls, [column([self.bars, self.formula]), self.table])
         for control in (*self.features, self.gain, self.bias, self.eps):
             self.listen(control, "value", lambda _: None)
         self.reset()
@@ -96,7 +95,7 @@ class NormLab(Card):
             note=f"After layer norm: mean {number_text(mean)}, variance {number_text(variance)}.",
             columns=[
                 {"title": "x", "values": x, "signed": True, "judged": False, "vmax": LIMIT},
-                {"title": "x - mean", "values": x - x.mean(), "signed": True, "judged": False, "vmax": LIMIT},
+                {"title": "x \u2212 mean", "values": x - x.mean(), "signed": True, "judged": False, "vmax": LIMIT},
                 {"title": "layer norm", "values": y[0], "signed": True},
             ],
         )  # fmt: skip
@@ -111,7 +110,7 @@ class NormLab(Card):
         squares = _joined([[*_number(v - mean), {"sup": [_text("2")]}] for v in x])
         top = [_text(number_text(self.gain.value)), _text(" \u00b7 "), *_number(x[0] - mean)]
         root = f"\u221a({number_text(variance)} + {self.eps.value:g})"
-        result = [_italic("result 1"), _text(" = "), {"fraction": [top, [_text(root)]]}, _text(" + "),
+        result = [_italic("y\u2081"), _text(" = "), {"fraction": [top, [_text(root)]]}, _text(" + "),
                   *_number(self.bias.value), _text(" = "), _bold(right)]  # fmt: skip
         if number_text(got) != number_text(right):
             result += [_text("   not "), _bold(got)]

@@ -139,7 +139,8 @@ gelu_curve()
 # passes the origin without a corner and dips to about -0.17 on its left.*
 #
 # **Try** Find the input where GELU is lowest. (It lies near $-0.75$.) Why may a gate without a corner be easier to
-# learn with? Look at the slope: ReLU's is exactly 0 for every negative $z$, GELU's is not.
+# learn with? Look at the slope. Where it is 0, no gradient gets through: for ReLU at every negative $z$, for GELU only
+# at its lowest point.
 #
 # GELU stands for Gaussian error linear unit: $z$ times the probability that a standard normal variable is below $z$.
 # The form below, with tanh, is so close to it that GPT-2 was trained with it. You build this one:
@@ -233,8 +234,9 @@ def feed_forward(x: np.ndarray, p: dict[str, np.ndarray]) -> np.ndarray:
 # $$x \leftarrow x + \mathrm{sublayer}(x)$$
 #
 # This is a **residual connection**. Think of a token's vector as a notebook that is handed from block to block. Each
-# sublayer reads it and adds a few lines. Nothing is ever torn out, so the first block's lines can still be read in the
-# last one. The notebook that travels along is called the **residual stream**.
+# sublayer reads it and adds a few lines. No page is torn out: what stands there stays, unless somebody writes the
+# opposite beside it. So the first block's lines can still be read in the last one. What travels along is called the
+# **residual stream**.
 #
 # Step through the block below. The sentence is "the cat sat on mats", each token is a vector of eight features, and the
 # weights were set by hand: verbs look for an animal with head 1 and for a thing with head 2, and the feed-forward
@@ -245,8 +247,8 @@ encoder_steps()
 
 # %% [markdown]
 # *No picture above? Run the cell. On a page without a running notebook, only this sentence stands here: the picture
-# shows seven stations from the input to the output of a block, with the token's eight numbers at each, and two arrows
-# that lead around attention and around the feed-forward network to the additions behind them.*
+# shows seven stations from the input of a block to its output, with the token's eight numbers at each; attention and
+# the feed-forward network stand aside, and two arrows lead straight down past them to the additions.
 #
 # **Try** Press "Step forward" six times and watch "who", "where" and "event" fill in for "sat". Then choose "the": what
 # does attention bring it? What does the network do to it? Last, choose "sat" again and hide the later tokens. Which
@@ -261,7 +263,8 @@ encoder_steps()
 #
 # $x$ keeps its shape $(n, d_{model})$ throughout; that is why blocks can be stacked. The norm stands *inside* the
 # branch, before the sublayer: this order is called **pre-norm**. The original Transformer and BERT normalise after the
-# addition (**post-norm**). Pre-norm leaves the stream itself alone, and deep stacks of it are easier to train.
+# addition (**post-norm**). Pre-norm leaves the stream itself alone, and deep stacks of it are easier to train; after
+# their last block stands one more layer norm, which ch07 will add.
 #
 # All weights come in one nested dictionary:
 #
@@ -391,12 +394,12 @@ for name, (d_model, d_ff, blocks) in KNOWN.items():
 # A network learns from its **gradient**: the derivative of the loss with respect to every number on the way. It is
 # computed from the last block backwards. If $g$ is the gradient at a block's output, then the gradient at its input is
 # $g J$, where $J$ is the block's **Jacobian**: entry $J_{ij}$ says how fast output $i$ changes with input $j$ (you met
-# one in [ch02](../ch02_scaled_dot_product/ch02_scaled_dot_product.ipynb)). Through 32 blocks that is a product of 32
-# Jacobians. For a block without residual connections, $J = J_f$, and such products like to vanish. With them,
+# one in [ch02](../ch02_scaled_dot_product/ch02_scaled_dot_product.ipynb)). Through 32 blocks $g$ is multiplied by 32
+# Jacobians, and such products easily vanish. Now look at one sublayer $f$ with a residual connection. Its Jacobian is
 #
-# $$\frac{\partial\,(x + f(x))}{\partial x} = I + J_f$$
+# $$\frac{\partial\,(x + f(x))}{\partial x} = I + J_f \qquad\text{so}\qquad g\,(I + J_f) = g + g J_f$$
 #
-# where $I$ is the identity: whatever $f$ does, one copy of the gradient gets through.
+# where $I$ is the identity and $J_f$ the Jacobian of $f$ alone. Whatever $f$ does, $g$ itself gets through.
 #
 # Measure it. You build three stacks of 32 random blocks from **your** functions: your `encoder_block`; the same without
 # its two additions; and that without its norms as well. At the top you start with a gradient of length 1, and the cell
@@ -466,7 +469,8 @@ plt.show()
 # all 32 blocks down. Without the additions it shrinks to about a hundredth. Without norms too, hardly anything is left:
 # about $10^{-11}$, too little to learn from. On the right: without residual connections all tokens have become the same
 # after about five blocks, to the last digit. Attention averages, and averages of averages have nothing left to tell
-# apart. So even the gradient that the norms save says the same about every token.
+# apart. The gradient that the norms save cannot help with that: the upper
+# blocks see no two tokens that differ.
 #
 # **When this holds** These are random weights, scaled so that each product keeps the size of what it gets; training
 # changes them. Smaller weights make the two lower curves fall faster. The gradient also grows a little on its way down:
