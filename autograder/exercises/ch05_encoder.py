@@ -64,6 +64,11 @@ class layer_norm:
             deviation = np.sqrt(x.var(-1, ddof=1, keepdims=True) + eps)
             return gain * (x - x.mean(-1, keepdims=True)) / deviation + bias
 
+        def squares_summed(x, gain, bias, eps=1e-5):
+            """You add up the squared distances. The variance is their mean: divide by d_model, under the root."""
+            centred = x - x.mean(-1, keepdims=True)
+            return gain * centred / np.sqrt((centred**2).sum(-1, keepdims=True) + eps) + bias
+
         def no_root(x, gain, bias, eps=1e-5):
             """You divide by the variance. Divide by its square root, the standard deviation."""
             return gain * (x - x.mean(-1, keepdims=True)) / (x.var(-1, keepdims=True) + eps) + bias
@@ -131,6 +136,14 @@ class layer_norm:
         def root_mean_square(x, gain, bias, eps=1e-5):
             """You divide by the root of the mean square (RMSNorm). Here the mean is subtracted, before and in the variance."""
             return gain * x / np.sqrt((x**2).mean(-1, keepdims=True) + eps) + bias
+
+        def length_one(x, gain, bias, eps=1e-5):
+            """You scale each vector to length 1. Layer norm subtracts the mean and divides by the standard deviation."""
+            return gain * x / np.linalg.norm(x, axis=-1, keepdims=True) + bias
+
+        def gain_as_a_matrix(x, gain, bias, eps=1e-5):
+            """`@` makes a matrix product. The gain belongs to the features one by one: multiply with `*`."""
+            return gain @ _standard(x, -1, eps) + bias
 
         def only_centred(x, gain, bias, eps=1e-5):
             """You subtract the mean but do not divide by the standard deviation."""
@@ -201,6 +214,14 @@ class gelu:
         def root_over_the_first_term_only(x):
             """Brackets are missing: sqrt(2 / pi) multiplies both terms, x + 0.044715 x^3."""
             return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * x + 0.044715 * x**3))
+
+        def root_of_two_only(x):
+            """The root takes in the whole fraction: sqrt(2 / pi), about 0.8. Yours is sqrt(2) / pi."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2) / np.pi * (x + 0.044715 * x**3)))
+
+        def tanh_outside(x):
+            """Brackets are missing: 0.5 x multiplies the whole of 1 + tanh(...)."""
+            return 0.5 * x * 1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
 
         def root_of_two_pi(x):
             """You take sqrt(2 * pi). The factor inside tanh is sqrt(2 / pi), about 0.8."""
@@ -281,6 +302,10 @@ class feed_forward:
         def first_bias_after_the_activation(x, p):
             """You add b_1 after gelu. It belongs to the first layer: gelu(x @ w_1 + b_1)."""
             return (_gelu(x @ p["w_1"]) + p["b_1"]) @ p["w_2"] + p["b_2"]
+
+        def second_layer_on_the_bias_only(x, p):
+            """Brackets are missing: `@` comes before `+`. The second layer takes the whole of gelu(x @ w_1 + b_1)."""
+            return _gelu(x @ p["w_1"]) + p["b_1"] @ p["w_2"] + p["b_2"]
 
         def no_first_bias(x, p):
             """b_1 is missing: each layer is a product plus a bias."""
@@ -576,6 +601,10 @@ class count_parameters:
         def biases_as_wide_as_the_model(d_model, d_ff):
             """Both biases have d_model numbers in your count. b_1 is added to the hidden layer, so it has d_ff."""
             return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": 2 * d_model * d_ff + 2 * d_model}
+
+        def biases_as_wide_as_the_hidden_layer(d_model, d_ff):
+            """Both biases have d_ff numbers in your count. b_2 is added to the result, so it has d_model."""
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": 2 * d_model * d_ff + 2 * d_ff}
 
         def one_layer(d_model, d_ff):
             """You count one matrix in the feed-forward network. There are two: w_1 widens, w_2 narrows."""
