@@ -86,7 +86,7 @@ class layer_norm:
             return gain * _standard(x) + bias
 
         def eps_above_too(x, gain, bias, eps=1e-5):
-            """eps stands in the numerator too. It only keeps the denominator away from 0."""
+            """Your eps stands in the numerator too. It only keeps the denominator away from 0."""
             return gain * (x - x.mean(-1, keepdims=True) + eps**0.5) / np.sqrt(x.var(-1, keepdims=True) + eps) + bias
 
         def over_the_tokens(x, gain, bias, eps=1e-5):
@@ -292,7 +292,7 @@ class feed_forward:
             return _gelu(_ffn(x, p))
 
         def activation_at_the_end_only(x, p):
-            """gelu comes after the second layer. It belongs between the two."""
+            """The gelu comes after the second layer. It belongs between the two."""
             return _gelu((x @ p["w_1"] + p["b_1"]) @ p["w_2"] + p["b_2"])
 
         def activation_first(x, p):
@@ -308,11 +308,11 @@ class feed_forward:
             return _gelu(x @ p["w_1"]) + p["b_1"] @ p["w_2"] + p["b_2"]
 
         def no_first_bias(x, p):
-            """b_1 is missing: each layer is a product plus a bias."""
+            """The bias b_1 is missing: each layer is a product plus a bias."""
             return _gelu(x @ p["w_1"]) @ p["w_2"] + p["b_2"]
 
         def no_second_bias(x, p):
-            """b_2 is missing: each layer is a product plus a bias."""
+            """The bias b_2 is missing: each layer is a product plus a bias."""
             return _gelu(x @ p["w_1"] + p["b_1"]) @ p["w_2"]
 
         def no_biases(x, p):
@@ -528,7 +528,7 @@ class encoder_block:
             return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
 
         def attention_weights_added_too(x, p, heads, mask=None):
-            """multi_head_attention returns a pair, (output, weights). Take the output alone: `attended, _ = ...`."""
+            """`multi_head_attention` returns a pair, (output, weights). Take the output alone: `attended, _ = ...`."""
             x = x + _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)
             return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
 
@@ -539,7 +539,7 @@ class encoder_block:
             return x + _ffn(_norm(x, p["norm_2"]), p["ffn"]), weights
 
         def residual_added_twice(x, p, heads, mask=None):
-            """x is added twice around attention. One residual for each sublayer: x + attended."""
+            """You add x twice around attention. One residual for each sublayer: x + attended."""
             x = x + (x + _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0])
             return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
 
@@ -591,11 +591,11 @@ class count_parameters:
             return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": 2 * d_model * d_ff}
 
         def first_bias_only(d_model, d_ff):
-            """b_2 is missing in the feed-forward network: it has d_model numbers."""
+            """The bias b_2 is missing in the feed-forward network: it has d_model numbers."""
             return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": 2 * d_model * d_ff + d_ff}
 
         def second_bias_only(d_model, d_ff):
-            """b_1 is missing in the feed-forward network: it has d_ff numbers."""
+            """The bias b_1 is missing in the feed-forward network: it has d_ff numbers."""
             return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": 2 * d_model * d_ff + d_model}
 
         def biases_as_wide_as_the_model(d_model, d_ff):
