@@ -2,7 +2,13 @@
 
 from course.widgets.attention_plane import attention_plane
 from course.widgets.cross_attention_map import cross_attention_map
+from course.widgets.encoder_steps import encoder_steps
+from course.widgets.gelu_curve import gelu_curve
 from course.widgets.mask_lab import mask_lab
+from course.widgets.norm_lab import norm_lab
 from course.widgets.saturation import softmax_saturation
 
-__all__ = ["attention_plane", "cross_attention_map", "mask_lab", "softmax_saturation"]
+__all__ = [
+    "attention_plane", "cross_attention_map", "encoder_steps", "gelu_curve", "mask_lab", "norm_lab",
+    "softmax_saturation",
+]  # fmt: skip

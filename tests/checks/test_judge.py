@@ -175,6 +175,32 @@ def test_a_changed_argument_is_told_and_wrong_values_come_first():
     assert found.hint == toys.row_means.hints["not_divided"]
 
 
+def test_a_misconception_that_is_right_on_a_part_does_not_explain_it():
+    """Only the second part tells it from what is right; in the first, the fault is another one."""
+
+    @exercise(parts={"values": 1, "empty": 1}, minutes=1, source="arithmetic")
+    class total:
+        """The sum."""
+
+        def cases(rng):
+            yield case(np.array([1.0, 2.0]))
+            yield case(np.zeros(0), part="empty")
+
+        def reference(x):
+            return float(sum(x))
+
+        class misconceptions:
+            def no_care_for_nothing(x):
+                """The sum of nothing is 0."""
+                return float(x.sum()) if x.size else float("nan")
+
+    careless = "def total(x):\n    return float(x.sum()) if len(x) else float('nan')"
+    assert verdict(total, careless).hint == "The sum of nothing is 0."
+    found = verdict(total, "def total(x):\n    x += 1\n    return float(x.sum() - x.size)")
+    assert found.first.difference.kind == "changed"
+    assert not found.hint
+
+
 def judge_with(definition: Definition, run: Any) -> Verdict:
     """The verdict with a `run` of one's own."""
     return judge(definition.visible_sheet(), run)
