@@ -4,11 +4,22 @@ from course.widgets.attention_plane import attention_plane
 from course.widgets.cross_attention_map import cross_attention_map
 from course.widgets.encoder_steps import encoder_steps
 from course.widgets.gelu_curve import gelu_curve
+from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
 from course.widgets.saturation import softmax_saturation
+from course.widgets.schedule_lab import schedule_lab
+from course.widgets.valley_lab import valley_lab
 
 __all__ = [
-    "attention_plane", "cross_attention_map", "encoder_steps", "gelu_curve", "mask_lab", "norm_lab",
+    "attention_plane",
+    "cross_attention_map",
+    "encoder_steps",
+    "gelu_curve",
+    "loss_lab",
+    "mask_lab",
+    "norm_lab",
+    "schedule_lab",
     "softmax_saturation",
-]  # fmt: skip
+    "valley_lab",
+]
