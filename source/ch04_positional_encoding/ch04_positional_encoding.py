@@ -475,10 +475,10 @@ axes.legend(ncols=3, loc="upper left")
 plt.show()
 
 # %% [markdown]
-# **What you should see** Without positions every change is rounding: below $10^{-14}$, or exactly 0. With sinusoids added
-# all three changes are plain to see: the swap moves "bites" by about a twentieth of the outputs' size, shuffle and move
-# by about half of it or more. RoPE notices the order, too, and it does not notice the move: its third bar is back among
-# the rounding errors.
+# **What you should see** Without positions every change is rounding: below $10^{-14}$, or exactly 0. With sinusoids
+# added all three changes are plain to see: the swap moves "bites" by about a twentieth of the outputs' size, shuffle
+# and move by about half of it or more. RoPE notices the order, too, and it does not notice the move: its third bar is
+# back among the rounding errors.
 #
 # **When this holds** The first and the last statement hold for any weights: they follow from the two equations of this
 # chapter. How *large* the other changes are depends on the weights, which are random here. Trained models that add

@@ -26,6 +26,10 @@ def row_numbers(x, positions, base=10000.0):
     return ch04.apply_rope(x, np.arange(len(x)), base)
 
 
+def added(x, positions, base=10000.0):
+    return x + ch04.sinusoidal_encoding(200, x.shape[1])[positions]
+
+
 RIGHT = [
     (sinusoid_map, ch04.sinusoidal_encoding), (offset_clock, ch04.offset_matrix), (rope_dial, ch04.apply_rope),
 ]  # fmt: skip
@@ -110,8 +114,8 @@ def test_moving_both_stops_at_the_end():
     assert (card.at_q.value, card.at_k.value) == (23, 30)
 
 
-def test_row_numbers_for_positions_give_two_different_curves():
-    here, far = rope_dial(row_numbers).curves.series
+def test_an_encoding_that_is_added_gives_two_different_curves():
+    here, far = rope_dial(added).curves.series
     assert not np.allclose(here["y"], far["y"])
 
 
