@@ -32,6 +32,12 @@ def _attend(x, p, heads):
     return np.hstack(outputs) @ p["w_o"], np.stack(weights)
 
 
+def _sequence(rng, n, d):
+    """Tokens (n, d), the projections and an order."""
+    p = {name: rng.standard_normal((d, d)) / d**0.5 for name in ("w_q", "w_k", "w_v", "w_o")}
+    return rng.standard_normal((n, d)), p, _cycle(rng, n)
+
+
 def _cycle(rng, n):
     """An order of n >= 3 tokens in which none stays, and which is not its own inverse: one random cycle."""
     round_trip = rng.permutation(n)
@@ -41,7 +47,7 @@ def _cycle(rng, n):
 
 
 @exercise(
-    parts={"values": 3},
+    parts={"values": 3, "positions that tell nothing": 1},
     minutes=10,
     source="the symmetry test of Lee et al. 2019 (Set Transformer), property 1, as a number",
     forbids={"torch": "this chapter works with NumPy"},
@@ -52,18 +58,17 @@ class permutation_gap:
     tolerance = close(1e-4, 1e-5, why="a float32 solution subtracts outputs that nearly agree")
 
     def cases(rng):
-        for n, d, heads, size, what in [
-            (3, 4, 2, 1.0, "random positions"), (5, 6, 3, 0.7, "random positions"), (7, 4, 1, 1.5, "random positions"),
-            (6, 8, 2, 0.0, "positions all zero"), (4, 6, 2, None, "the same position vector in every slot"),
-        ]:  # fmt: skip
-            p = {name: rng.standard_normal((d, d)) / d**0.5 for name in ("w_q", "w_k", "w_v", "w_o")}
-            same = np.tile(rng.standard_normal(d), (n, 1))
-            positions = same if size is None else size * rng.standard_normal((n, d))
-            x = rng.standard_normal((n, d))
-            order = _cycle(rng, n)
-            yield case(x, positions, p, heads, order, label=f"{n} tokens, {heads} heads, {what}")
-            if size:  # the same with all outputs negated: in one of the two the largest difference is negative
-                yield case(x, positions, p | {"w_o": -p["w_o"]}, heads, order, label=f"{n} tokens, w_o negated, {what}")
+        for n, d, heads, size in [(3, 4, 2, 1.0), (5, 6, 3, 0.7), (7, 4, 1, 1.5)]:
+            x, p, order = _sequence(rng, n, d)
+            positions = size * rng.standard_normal((n, d))
+            for sign in (1, -1):  # with all outputs negated: in one of the two the largest difference is negative
+                signed = p | {"w_o": sign * p["w_o"]}
+                yield case(x, positions, signed, heads, order, label=f"{n} tokens, heads = {heads}")
+        for n, d, heads, what in [(6, 8, 2, "all zero"), (4, 6, 2, "the same in every slot")]:
+            x, p, order = _sequence(rng, n, d)
+            positions = np.tile(rng.standard_normal(d), (n, 1)) if "same" in what else np.zeros((n, d))
+            label = f"{n} tokens, positions {what}"
+            yield case(x, positions, p, heads, order, label=label, part="positions that tell nothing")
 
     def reference(x, positions, p, heads, order):
         before, _ = _attend(x + positions, p, heads)
@@ -117,6 +122,34 @@ class permutation_gap:
             """You average the differences; asked is the largest one, so that a single changed entry is not missed."""
             after, before = (_attend(z + positions, p, heads)[0] for z in (x[order], x))
             return float(np.abs(after - before[order]).mean())
+
+        def sum_of_differences(x, positions, p, heads, order):
+            """You add the differences up; asked is the largest one alone."""
+            after, before = (_attend(z + positions, p, heads)[0] for z in (x[order], x))
+            return float(np.abs(after - before[order]).sum())
+
+        def smallest_difference(x, positions, p, heads, order):
+            """You take the smallest difference; asked is the largest: one entry that changes is enough for a gap."""
+            after, before = (_attend(z + positions, p, heads)[0] for z in (x[order], x))
+            return float(np.abs(after - before[order]).min())
+
+        def nothing_compared(x, positions, p, heads, order):
+            """You return the largest output of one run. The gap is the largest difference between the two runs."""
+            return float(np.abs(_attend(x[order] + positions, p, heads)[0]).max())
+
+        def compared_with_the_tokens(x, positions, p, heads, order):
+            """You compare the second output with the tokens that went in. Compare it with the output of the first run."""
+            return float(np.abs(_attend(x[order] + positions, p, heads)[0] - x[order]).max())
+
+        def one_run_only(x, positions, p, heads, order):
+            """You compare the first run with its own shuffled rows. The second run, on x[order], is missing."""
+            before = _attend(x + positions, p, heads)[0]
+            return float(np.abs(before - before[order]).max())
+
+        def sum_for_difference(x, positions, p, heads, order):
+            """You add the two outputs where you should subtract them."""
+            after, before = (_attend(z + positions, p, heads)[0] for z in (x[order], x))
+            return float(np.abs(after + before[order]).max())
 
         def euclidean_norm(x, positions, p, heads, order):
             """`np.linalg.norm` adds up all squared differences; asked is the largest absolute difference."""
@@ -181,6 +214,30 @@ class sinusoidal_encoding:
             """You use the sine in every column; the odd columns take the cosine of the same angle."""
             return np.repeat(np.sin(_angles(n, d_model)), 2, axis=1)
 
+        def cosine_everywhere(n, d_model):
+            """You use the cosine in every column; the even columns take the sine of the same angle."""
+            return np.repeat(np.cos(_angles(n, d_model)), 2, axis=1)
+
+        def sine_forgotten(n, d_model):
+            """The even columns hold the angles themselves: take their sine."""
+            a = _angles(n, d_model)
+            return np.stack([a, np.cos(a)], axis=-1).reshape(n, d_model)
+
+        def cosine_forgotten(n, d_model):
+            """The odd columns hold the angles themselves: take their cosine."""
+            a = _angles(n, d_model)
+            return np.stack([np.sin(a), a], axis=-1).reshape(n, d_model)
+
+        def odd_columns_empty(n, d_model):
+            """Only the sines are there, the odd columns are 0: they take the cosine of the same angle."""
+            a = _angles(n, d_model)
+            return np.stack([np.sin(a), 0 * a], axis=-1).reshape(n, d_model)
+
+        def cosine_over_sine(n, d_model):
+            """Your cosines stand where the sines should, and the odd columns are empty: cosines go to columns 1, 3, 5, ..."""
+            a = _angles(n, d_model)
+            return np.stack([np.cos(a), 0 * a], axis=-1).reshape(n, d_model)
+
         def cosine_first(n, d_model):
             """Sine and cosine are swapped: even columns (0, 2, ...) take the sine, odd ones the cosine."""
             a = _angles(n, d_model)
@@ -198,6 +255,18 @@ class sinusoidal_encoding:
         def twice_the_column(n, d_model):
             """You double the column's number. i counts pairs: column 2i has the exponent 2i / d_model, which is column / d_model."""
             return _waves(np.outer(np.arange(n), 10000.0 ** (-2 * np.arange(0, d_model, 2) / d_model)))
+
+        def odd_exponents(n, d_model):
+            """Your exponents are 1, 3, 5, ... over d_model. Pair i has 2i, which begins with 0: the first wave has speed 1."""
+            return _waves(np.outer(np.arange(n), 10000.0 ** (-np.arange(1, d_model, 2) / d_model)))
+
+        def divided_by_n(n, d_model):
+            """You divide the exponent by n, the number of positions. It is divided by d_model, the number of columns."""
+            return _waves(np.outer(np.arange(n), 10000.0 ** (-np.arange(0, d_model, 2) / n)))
+
+        def twice_the_speed(n, d_model):
+            """Every angle is doubled: the 2 of the formula belongs to the exponent, 2i / d_model."""
+            return _waves(2 * _angles(n, d_model))
 
         def exponent_not_divided(n, d_model):
             """The exponent is not divided by d_model: your waves become flat after a few columns."""
@@ -314,6 +383,18 @@ class offset_matrix:
             """The exponent is i / d_model in your code; pair i turns by k / 10000 ** (2i / d_model)."""
             return _turns(k * 10000.0 ** (-np.arange(d_model // 2) / d_model))
 
+        def twice_the_exponent(k, d_model):
+            """You double the exponent: the columns 0, 2, 4, ... are 2i already. Pair i turns by k / 10000 ** (2i / d_model)."""
+            return _turns(k * 10000.0 ** (-2 * np.arange(0, d_model, 2) / d_model))
+
+        def twice_the_angle(k, d_model):
+            """Every pair turns twice as far as it should: the 2 of the formula belongs to the exponent, 2i / d_model."""
+            return _turns(2 * k * _speeds(d_model))
+
+        def ones_around_the_blocks(k, d_model):
+            """Outside of the blocks your matrix holds ones. It should hold zeros there: pairs do not mix."""
+            return _turns(k * _speeds(d_model)) + 1 - np.kron(np.eye(d_model // 2), np.ones((2, 2)))
+
         def multiplied_by_the_power(k, d_model):
             """You multiply k by the power, so later pairs turn faster. Divide: pair i turns by k / 10000 ** (2i / d_model)."""
             return _turns(k / _speeds(d_model))
@@ -350,7 +431,7 @@ class offset_matrix:
 
 def _rotated(x, angles):
     """Turn neighbouring pairs of x (n, d) by angles (n, d / 2)."""
-    even, odd = x[:, 0::2], x[:, 1::2]
+    even, odd = x[:, ::2], x[:, 1::2]
     pairs = [even * np.cos(angles) - odd * np.sin(angles), even * np.sin(angles) + odd * np.cos(angles)]
     return np.stack(pairs, axis=-1).reshape(x.shape)
 
@@ -404,21 +485,78 @@ class apply_rope:
         def no_minus(x, positions, base=10000.0):
             """There is no minus sign: a cos + b sin and a sin + b cos mirror the pair. The first entry is a cos - b sin."""
             a = np.outer(positions, _speeds(x.shape[1], base))
-            even, odd = x[:, 0::2], x[:, 1::2]
+            even, odd = x[:, ::2], x[:, 1::2]
             pairs = [even * np.cos(a) + odd * np.sin(a), even * np.sin(a) + odd * np.cos(a)]
             return np.stack(pairs, axis=-1).reshape(x.shape)
+
+        def stacked_without_axis(x, positions, base=10000.0):
+            """The pairs are torn apart by np.stack and reshape: stack along the last axis (axis=-1), so that a pair stays together."""
+            turned = _rotated(x, np.outer(positions, _speeds(x.shape[1], base)))
+            return np.stack([turned[:, ::2], turned[:, 1::2]]).reshape(x.shape)
+
+        def partners_from_other_rows(x, positions, base=10000.0):
+            """The partners come from other rows: np.stack needs axis=-1 here, so that reshape puts each pair side by side."""
+            a = np.repeat(np.outer(positions, _speeds(x.shape[1], base)), 2, axis=1)
+            partner = np.stack([-x[:, 1::2], x[:, ::2]]).reshape(x.shape)
+            return x * np.cos(a) + partner * np.sin(a)
+
+        def partners_in_halves(x, positions, base=10000.0):
+            """The partners stand in two halves, all second entries and then all first ones. They have to alternate, like the pairs."""
+            a = np.repeat(np.outer(positions, _speeds(x.shape[1], base)), 2, axis=1)
+            return x * np.cos(a) + np.hstack([-x[:, 1::2], x[:, ::2]]) * np.sin(a)
+
+        def first_entry_alone(x, positions, base=10000.0):
+            """You use the first entry of each pair twice, in place of its partner: both entries take part in both results."""
+            a, even = np.outer(positions, _speeds(x.shape[1], base)), x[:, ::2]
+            partner = np.stack([-even, even], axis=-1).reshape(x.shape)
+            a = np.repeat(a, 2, axis=1)
+            return x * np.cos(a) + partner * np.sin(a)
+
+        def second_entry_alone(x, positions, base=10000.0):
+            """You use the second entry of each pair twice, in place of its partner: both entries take part in both results."""
+            a, odd = np.outer(positions, _speeds(x.shape[1], base)), x[:, 1::2]
+            partner = np.stack([-odd, odd], axis=-1).reshape(x.shape)
+            a = np.repeat(a, 2, axis=1)
+            return x * np.cos(a) + partner * np.sin(a)
+
+        def no_partner(x, positions, base=10000.0):
+            """Each entry is multiplied by cos + sin of its angle. With the sine goes the other entry of the pair."""
+            a = np.repeat(np.outer(positions, _speeds(x.shape[1], base)), 2, axis=1)
+            return x * (np.cos(a) + np.sin(a))
+
+        def cosines_only(x, positions, base=10000.0):
+            """The terms with the sine are missing: a cos - b sin and a sin + b cos."""
+            return x * np.cos(np.repeat(np.outer(positions, _speeds(x.shape[1], base)), 2, axis=1))
+
+        def cosine_left_out(x, positions, base=10000.0):
+            """The cosine is missing: a cos - b sin and a sin + b cos, so that a quarter turn replaces an entry altogether."""
+            return (
+                x
+                + _rotated(x, a := np.outer(positions, _speeds(x.shape[1], base)))
+                - x * np.cos(np.repeat(a, 2, axis=1))
+            )
+
+        def cosine_in_both_terms(x, positions, base=10000.0):
+            """You multiply both terms by the cosine: a cos - b sin and a sin + b cos."""
+            a = np.cos(np.repeat(np.outer(positions, _speeds(x.shape[1], base)), 2, axis=1))
+            return (x + np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)) * a
+
+        def sine_in_both_terms(x, positions, base=10000.0):
+            """You multiply both terms by the sine: a cos - b sin and a sin + b cos."""
+            a = np.sin(np.repeat(np.outer(positions, _speeds(x.shape[1], base)), 2, axis=1))
+            return (x + np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)) * a
 
         def pairs_not_put_back(x, positions, base=10000.0):
             """The rotated first entries stand in the left half, the second ones in the right. Put each pair back where it was."""
             turned = _rotated(x, np.outer(positions, _speeds(x.shape[1], base)))
-            return np.hstack([turned[:, 0::2], turned[:, 1::2]])
+            return np.hstack([turned[:, ::2], turned[:, 1::2]])
 
         def overwritten_too_early(x, positions, base=10000.0):
             """The second entry of each pair is computed from the new first entry: keep the old one until both are done."""
             a = np.outer(positions, _speeds(x.shape[1], base))
             out = x.copy()
-            out[:, 0::2] = out[:, 0::2] * np.cos(a) - out[:, 1::2] * np.sin(a)
-            out[:, 1::2] = out[:, 0::2] * np.sin(a) + out[:, 1::2] * np.cos(a)
+            out[:, ::2] = out[:, ::2] * np.cos(a) - out[:, 1::2] * np.sin(a)
+            out[:, 1::2] = out[:, ::2] * np.sin(a) + out[:, 1::2] * np.cos(a)
             return out
 
         def row_numbers_as_positions(x, positions, base=10000.0):
@@ -445,6 +583,18 @@ class apply_rope:
         def only_the_first_pair(x, positions, base=10000.0):
             """Only the first pair turns visibly: the exponent 2i is not divided by d, so the others hardly move."""
             return _rotated(x, np.outer(positions, base ** (-1.0 * np.arange(0, x.shape[1], 2))))
+
+        def twice_the_exponent(x, positions, base=10000.0):
+            """You double the exponent: the columns 0, 2, 4, ... are 2i already. Pair i turns by position / base ** (2i / d)."""
+            return _rotated(x, np.outer(positions, base ** (-2 * np.arange(0, x.shape[1], 2) / x.shape[1])))
+
+        def odd_exponents(x, positions, base=10000.0):
+            """Your exponents are 1, 3, 5, ... over d. Pair i has 2i, which begins with 0: the first pair turns by 1 radian."""
+            return _rotated(x, np.outer(positions, base ** (-np.arange(1, x.shape[1], 2) / x.shape[1])))
+
+        def twice_the_angle(x, positions, base=10000.0):
+            """Every pair turns twice as far as it should: the 2 of the formula belongs to the exponent, 2i / d."""
+            return _rotated(x, 2 * np.outer(positions, _speeds(x.shape[1], base)))
 
         def same_speed_everywhere(x, positions, base=10000.0):
             """All pairs turn by the same angle. Pair i turns by position / base ** (2i / d): later pairs turn more slowly."""

@@ -12,7 +12,7 @@ from course.supplied import ch04
 from course.widgets.base import Card, Driven, column
 from course.widgets.views import Curves, Heatmap
 
-N, D = 40, 16
+N, D = 32, 16
 
 
 def whole(value: int, low: int, high: int, label: str, width: int = 300) -> w.IntSlider:
@@ -29,9 +29,9 @@ class SinusoidMap(Card):
     def __init__(self, encode: Callable[..., Any] | None = None):
         self.encode = Driven(encode, ch04.sinusoidal_encoding, "sinusoidal_encoding")
         self.drawn = self.encode(N, D)
-        self.dimension = whole(4, 0, D - 1, "dimension (column)")
+        self.dimension = whole(4, 0, D - 1, "dimension (column)", 420)
         self.map = Heatmap(
-            row_labels=[str(j) for j in range(D)], row_title="dimension", column_title="position", signed=True,
+            row_labels=[str(j) for j in range(D)], row_title="dim.", column_title="position",
             vmin=-1.0, vmax=1.0, title="The encoding, on its side: one column for each position",
             note="Click a dimension's number, or move the slider.",
             description=f"Heat-map of the encoding: {D} dimensions in rows, {N} positions in columns; "
@@ -82,7 +82,7 @@ class SinusoidMap(Card):
         import matplotlib.pyplot as plt
 
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-        image = left.imshow(self.drawn.values[0].T, cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
+        image = left.imshow(self.drawn.values[0].T, cmap="Purples", vmin=-1, vmax=1, aspect="auto")
         left.set(xlabel="position", ylabel="dimension", title="The encoding, on its side")
         left.grid(False)
         figure.colorbar(image, ax=left)
@@ -94,5 +94,5 @@ class SinusoidMap(Card):
 
 
 def sinusoid_map(encode: Callable[..., Any] | None = None) -> SinusoidMap:
-    """Show the sinusoidal encoding of 40 positions, drawn by `encode` if it is given."""
+    """Show the sinusoidal encoding of 32 positions, drawn by `encode` if it is given."""
     return SinusoidMap(encode)

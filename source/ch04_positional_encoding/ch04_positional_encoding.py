@@ -9,7 +9,7 @@
 # {{exercises}}
 #
 # **Time** about 65 minutes. **Before this** [ch03 Multi-head attention](../ch03_multi_head/ch03_multi_head.ipynb).
-# **You need** sine and cosine, in radians, and slices with a step such as `x[:, 0::2]`.
+# **You need** sine and cosine, in radians, and slices with a step such as `x[:, ::2]`.
 #
 # **Where this is used** Sinusoids stand in the original Transformer
 # ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762)). BERT and GPT-2 learn a table with one vector for each
@@ -126,7 +126,7 @@ def permutation_gap(
 # but knows the time of day. Together they name every second of half a day, and no hand ever gets longer.
 #
 # The **sinusoidal encoding** gives each position such a set of hands. A hand needs two numbers, its sine and its
-# cosine, so the columns come in pairs. The map below shows 40 positions side by side; click a row's number to see it
+# cosine, so the columns come in pairs. The map below shows 32 positions side by side; click a row's number to see it
 # as a curve.
 
 # %% demonstration=true
@@ -138,7 +138,7 @@ sinusoid_map()
 # colour every few positions, the lower ones hardly at all; beside it the chosen row is drawn as a wave.*
 #
 # **Try** Dimensions 0 and 1 are partners: one wave starts at 0, the other at 1. How far do you have to move the slider
-# until a whole wave no longer fits into 40 positions?
+# until a whole wave no longer fits into 32 positions?
 #
 # ### The maths, with shapes
 #
@@ -176,8 +176,8 @@ def sinusoidal_encoding(n: int, d_model: int) -> np.ndarray:
     """
     ### BEGIN SOLUTION
     angles = np.outer(np.arange(n), 10000.0 ** (-np.arange(0, d_model, 2) / d_model))
-    encoding = np.empty((n, d_model))
-    encoding[:, 0::2], encoding[:, 1::2] = np.sin(angles), np.cos(angles)
+    encoding = np.zeros((n, d_model))
+    encoding[:, ::2], encoding[:, 1::2] = np.sin(angles), np.cos(angles)
     return encoding
     ### END SOLUTION
 
@@ -190,7 +190,7 @@ def sinusoidal_encoding(n: int, d_model: int) -> np.ndarray:
 # </details>
 # <details><summary>Hint 2: every other column</summary>
 #
-# `table[:, 0::2]` are the columns 0, 2, 4, ... of a table, `table[:, 1::2]` the columns 1, 3, 5, ... You can assign to
+# `table[:, ::2]` are the columns 0, 2, 4, ... of a table, `table[:, 1::2]` the columns 1, 3, 5, ... You can assign to
 # them.
 # </details>
 # <details><summary>Hint 3: what is 2i?</summary>
@@ -260,9 +260,8 @@ def offset_matrix(k: int, d_model: int) -> np.ndarray:
     ### BEGIN SOLUTION
     matrix = np.zeros((d_model, d_model))
     for even in range(0, d_model, 2):
-        angle = k / 10000.0 ** (even / d_model)
-        cos, sin = np.cos(angle), np.sin(angle)
-        matrix[even : even + 2, even : even + 2] = [[cos, -sin], [sin, cos]]
+        b = k / 10000.0 ** (even / d_model)
+        matrix[even : even + 2, even : even + 2] = [[np.cos(b), -np.sin(b)], [np.sin(b), np.cos(b)]]
     return matrix
     ### END SOLUTION
 
@@ -362,12 +361,9 @@ def apply_rope(x: np.ndarray, positions: np.ndarray, base: float = 10000.0) -> n
     """
     ### BEGIN SOLUTION
     _, d = x.shape
-    angles = np.outer(positions, base ** (-np.arange(0, d, 2) / d))
-    even, odd = x[:, 0::2], x[:, 1::2]
-    turned = np.empty(x.shape)
-    turned[:, 0::2] = even * np.cos(angles) - odd * np.sin(angles)
-    turned[:, 1::2] = even * np.sin(angles) + odd * np.cos(angles)
-    return turned
+    angles = np.outer(positions, base ** (-np.arange(0, d, 2) / d)).repeat(2, axis=1)
+    partner = np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)
+    return x * np.cos(angles) + partner * np.sin(angles)
     ### END SOLUTION
 
 
@@ -380,6 +376,11 @@ def apply_rope(x: np.ndarray, positions: np.ndarray, base: float = 10000.0) -> n
 #
 # Both new entries need both old ones. If you write the new first entry into the array before the second is computed,
 # the old one is gone.
+# </details>
+# <details><summary>Hint 3: a shorter way</summary>
+#
+# Read the two formulas as one: the pair $(a, b)$ times the cosine, plus its *partner* $(-b, a)$ times the sine. Can you
+# make an array of the shape of `x` that holds every entry's partner?
 # </details>
 #
 # The dial again, now turned by **your** function. If it is right, the two curves lie on top of each other whatever you

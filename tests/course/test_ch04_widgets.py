@@ -71,7 +71,7 @@ def test_slider_and_row_choose_the_same_dimension():
     assert [s["name"] for s in card.curves.series] == ["dimension 7", "dimension 6"]
     card.map.selected_row = 2
     assert card.dimension.value == 2
-    assert np.allclose(card.curves.series[0]["y"], ch04.sinusoidal_encoding(40, 16)[:, 2])
+    assert np.allclose(card.curves.series[0]["y"], ch04.sinusoidal_encoding(32, 16)[:, 2])
 
 
 def test_the_matrix_brings_the_hand_to_the_later_position():

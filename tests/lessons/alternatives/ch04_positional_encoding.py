@@ -1,6 +1,5 @@
 """Other right answers to ch04."""
 
-import cmath
 import math
 
 import numpy as np
@@ -79,7 +78,7 @@ class sinusoidal_encoding:
         return np.stack([powers.imag, powers.real], -1).reshape(n, d_model)
 
     def step_by_step(n, d_model):
-        turn = [cmath.exp(1j * 10000 ** (-i / d_model)) for i in range(0, d_model, 2)]
+        turn = [np.exp(1j * 10000 ** (-i / d_model)) for i in range(0, d_model, 2)]
         rows, hands = [], [1 + 0j] * len(turn)
         for _ in range(n):
             rows.append([number for z in hands for number in (z.imag, z.real)])
@@ -137,7 +136,7 @@ class offset_matrix:
     def transposed_of_the_column_form(k, d_model):
         blocks = np.zeros((d_model // 2, 2, d_model // 2, 2))
         for i in range(d_model // 2):
-            z = cmath.exp(1j * k / 10000 ** (2 * i / d_model))
+            z = np.exp(1j * k / 10000 ** (2 * i / d_model))
             blocks[i, :, i, :] = [[z.real, z.imag], [-z.imag, z.real]]
         return blocks.reshape(d_model, d_model).T
 
@@ -170,10 +169,18 @@ class apply_rope:
                 out[r, 2 * i + 1] = a * math.sin(angle) + b * math.cos(angle)
         return out
 
-    def repeated_angles(x, positions, base=10000.0):
-        angles = np.repeat(np.outer(positions, base ** (-np.arange(0, x.shape[1], 2) / x.shape[1])), 2, axis=1)
-        partner = np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)
-        return x * np.cos(angles) + partner * np.sin(angles)
+    def even_and_odd(x, positions, base=10000.0):
+        angles = np.outer(positions, base ** (-np.arange(0, x.shape[1], 2) / x.shape[1]))
+        even, odd, out = x[:, ::2], x[:, 1::2], np.empty(x.shape)
+        out[:, ::2] = even * np.cos(angles) - odd * np.sin(angles)
+        out[:, 1::2] = even * np.sin(angles) + odd * np.cos(angles)
+        return out
+
+    def by_angle_and_length(x, positions, base=10000.0):
+        lengths = np.hypot(x[:, ::2], x[:, 1::2])
+        angles = np.arctan2(x[:, 1::2], x[:, ::2])
+        angles = angles + np.outer(positions, base ** (-np.arange(0, x.shape[1], 2) / x.shape[1]))
+        return np.stack([lengths * np.cos(angles), lengths * np.sin(angles)], axis=2).reshape(x.shape)
 
     def a_matrix_for_each_row(x, positions, base=10000.0):
         rows = []
