@@ -63,7 +63,7 @@ class OffsetClock(Card):
     def _vectors(self, before: np.ndarray, after: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
         """The hand at t, where the matrix brings it and, if that is elsewhere, where it should be."""
         t, to = self.t.value, self.t.value + self.k.value
-        hands = [(f"position {t}", before, True), (f"at {t} @ M", after, False)]
+        hands = [(f"position {t}", before, True), ("moved by M", after, False)]
         if not np.allclose(after, right, atol=1e-4):
             hands.append((f"right for {to}", right, True))
         return [{"name": name, "x": cos, "y": sin, "dim": dim} for name, (sin, cos), dim in hands]

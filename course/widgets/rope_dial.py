@@ -10,12 +10,12 @@ import numpy as np
 
 from course import plots
 from course.supplied import ch04
-from course.widgets.base import Card, Driven, button, column, row, switch
+from course.widgets.base import Card, Driven, button, column, switch
 from course.widgets.sinusoid_map import whole
 from course.widgets.views import Curves, Formula, Heatmap, Plane, number_text
 
 D, LAST, FAR = 8, 30, 100
-QUERY, KEY = np.array([2.0, 0.6]), np.array([1.7, -1.2])
+QUERY, KEY = np.array([2.25, -0.8]), np.array([-0.6, -1.6])
 
 
 class RopeDial(Card):
@@ -26,8 +26,8 @@ class RopeDial(Card):
 
     def __init__(self, rotate: Callable[..., Any] | None = None):
         self.rotate = Driven(rotate, ch04.apply_rope, "apply_rope")
-        self.at_q = whole(3, 0, LAST, "query at", 260)
-        self.at_k = whole(10, 0, LAST, "key at", 260)
+        self.at_q = whole(6, 0, LAST, "query at", 260)
+        self.at_k = whole(13, 0, LAST, "key at", 260)
         self.together = switch(False, "move both together")
         self.pair = w.ToggleButtons(
             options=list(range(D // 2)), value=1, description="pair i", style={"button_width": "auto"}
@@ -49,7 +49,7 @@ class RopeDial(Card):
         )  # fmt: skip
         self.formula = Formula(description="The score of this pair, written out")
         controls = [self.at_q, self.at_k, self.together, self.pair, button("Reset", self.reset)]
-        views = [row([self.plane, column([self.curves])]), self.rows, self.formula]
+        views = [self.plane, column([self.curves, self.rows]), self.formula]
         super().__init__("Turn by position, compare by distance", controls, views)
         self._connect()
         self.reset()

@@ -63,7 +63,7 @@ class SinusoidMap(Card):
         pair = self.dimension.value // 2
         length = 2 * np.pi * 10000 ** (2 * pair / D)
         return (
-            f"Pair i = {pair}, dimensions {2 * pair} and {2 * pair + 1}: one whole wave takes {length:,.1f} positions."
+            f"Pair {pair}, dimensions {2 * pair} and {2 * pair + 1}: a whole wave should take {length:,.1f} positions."
         )
 
     def redraw(self) -> None:

@@ -87,12 +87,12 @@ def turn_the_dial(chapter: Lesson) -> None:
     before = score.inner_text().split("=")[-1]
     output.get_by_role("slider", name="query at").press("ArrowRight")
     chapter.settle()
-    assert [chapter.kernel(DIAL, f"{name}.value") for name in ("at_q", "at_k")] == [4, 11]
+    assert [chapter.kernel(DIAL, f"{name}.value") for name in ("at_q", "at_k")] == [7, 14]
     assert score.inner_text().split("=")[-1] == before
     output.locator("[data-index='0']").focus()
     chapter.page.keyboard.press("Shift+ArrowUp")
     chapter.settle()
-    assert chapter.kernel(DIAL, "k") == pytest.approx([1.7, -0.7])
+    assert chapter.kernel(DIAL, "k") == pytest.approx([-0.6, -1.1])
     assert score.inner_text().split("=")[-1] != before
 
 

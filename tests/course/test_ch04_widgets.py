@@ -125,7 +125,7 @@ def test_dragging_changes_what_is_turned_and_reset_puts_it_back():
     vectors[0]["y"] = 2.0
     card.plane.vectors = vectors
     assert card.k[1] == 2.0
-    turned = ch04.apply_rope(np.tile(card.k, 4)[None], np.array([10]))[0, 2:4]
+    turned = ch04.apply_rope(np.tile(card.k, 4)[None], np.array([13]))[0, 2:4]
     assert [card.plane.vectors[2]["x"], card.plane.vectors[2]["y"]] == pytest.approx(turned)
     card.reset()
-    assert card.plane.vectors[0]["y"] == -1.2
+    assert card.plane.vectors[0]["y"] == -1.6
