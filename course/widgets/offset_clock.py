@@ -32,7 +32,7 @@ class OffsetClock(Card):
         )  # fmt: skip
         self.matrix = Heatmap(
             row_labels=COLUMNS, column_labels=COLUMNS, signed=True, vmin=-1.0, vmax=1.0, row_title="from",
-            column_title="to", title="The matrix M for k steps",
+            column_title="to",
             description="Table of the offset matrix: 2 by 2 blocks on the diagonal, zeros elsewhere",
         )  # fmt: skip
         self.formula = Formula(description="How the matrix makes the two new entries of this pair")
@@ -56,7 +56,10 @@ class OffsetClock(Card):
         before, after = self.hands(drawn.values[0])
         right = self.hands(drawn.expected[0])[1]
         self.plane.show(vectors=self._vectors(before, after, right), greyed=greyed)
-        self.matrix.show(values=drawn.values[0], wrong=drawn.wrong(), expected=drawn.expected[0], greyed=greyed)
+        self.matrix.show(
+            values=drawn.values[0], wrong=drawn.wrong(), expected=drawn.expected[0], greyed=greyed,
+            title=f"The matrix M for k = {number_text(self.k.value, 0)}",
+        )  # fmt: skip
         self.formula.show(lines=self._lines(drawn.values[0]), greyed=greyed)
         self.say(drawn)
 

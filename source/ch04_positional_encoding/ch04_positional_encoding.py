@@ -112,9 +112,8 @@ def permutation_gap(
 # Which row of the first output belongs to that slip?
 # </details>
 #
-# > **Key insight.** Attention treats its input as a set. Whatever a model knows about order comes in through
-# > positions, and nowhere else. (A causal mask tells an order, too: you meet it in
-# > [ch06](../ch06_decoder/ch06_decoder.ipynb).)
+# > **Key insight.** Attention treats its input as a set. In all that you have built so far, order can only come in
+# > through positions. (In [ch06](../ch06_decoder/ch06_decoder.ipynb) a mask will bring in some order, too.)
 
 # %% question="ch04.without_positions"
 
