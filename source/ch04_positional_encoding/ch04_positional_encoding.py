@@ -465,8 +465,11 @@ for i, (what, (colour, hatch)) in enumerate(zip(rows["RoPE"], styles, strict=Tru
     axes.bar(
         np.arange(3) + 0.27 * (i - 1), values, width=0.25, color=colour, hatch=hatch, edgecolor="white", label=what
     )
+    for j in [j for j, row in enumerate(rows.values()) if row[what] == 0]:
+        axes.text(j + 0.27 * (i - 1), 2e-17, "exactly 0", ha="center", va="bottom", rotation=90, color=colour)
 axes.axhspan(1e-17, 1e-12, color="#e9ebef", zorder=0)
 axes.text(2.45, 2e-13, "rounding", ha="right", va="top", color=plots.GREY)
+axes.set_axisbelow(True)
 axes.set_yscale("log")
 axes.set(ylim=(1e-17, 1e3), ylabel="largest change of an output")
 axes.set_xticks(range(3), rows)
