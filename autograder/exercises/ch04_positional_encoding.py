@@ -50,7 +50,6 @@ def _cycle(rng, n):
     parts={"values": 3, "positions that tell nothing": 1},
     minutes=10,
     source="the symmetry test of Lee et al. 2019 (Set Transformer), property 1, as a number",
-    forbids={"torch": "this chapter works with NumPy"},
 )
 class permutation_gap:
     """How far attention is from not seeing the order: shuffle the tokens, compare the outputs row by row."""
@@ -78,9 +77,14 @@ class permutation_gap:
 
     class misconceptions:
         def positions_move_along(x, positions, p, heads, order):
-            """Your gap is 0 whatever the positions. They belong to the slots: shuffle x alone, then add positions, in both runs."""
+            """Your gap is 0 whatever the positions: are they added at all? They belong to the slots: shuffle x alone, then add them, in both runs. Do not change x itself."""
             z = x + positions
             return float(np.abs(_attend(z[order], p, heads)[0] - _attend(z, p, heads)[0][order]).max())
+
+        def pair_not_unpacked(x, positions, p, heads, order):
+            """multi_head_attention returns two results, the output and the weights. Take the first of them before you go on."""
+            pair = _attend(x + positions, p, heads)
+            return float(np.abs(pair[order] - pair).max())
 
         def outputs_not_shuffled(x, positions, p, heads, order):
             """You compare row i with row i. Token order[i] now stands in slot i: compare row i with row order[i] of the first run."""
@@ -213,6 +217,18 @@ class sinusoidal_encoding:
         def sine_everywhere(n, d_model):
             """You use the sine in every column; the odd columns take the cosine of the same angle."""
             return np.repeat(np.sin(_angles(n, d_model)), 2, axis=1)
+
+        def sine_of_each_column(n, d_model):
+            """You use the sine in every column, with the column's number as exponent. A pair shares one angle: sine, then cosine."""
+            return np.sin(np.outer(np.arange(n), 10000.0 ** (-np.arange(d_model) / d_model)))
+
+        def sine_of_twice_each_column(n, d_model):
+            """You use the sine in every column, with twice its number as exponent. i counts pairs, and a pair is sine and cosine."""
+            return np.sin(np.outer(np.arange(n), 10000.0 ** (-2 * np.arange(d_model) / d_model)))
+
+        def brackets_missing(n, d_model):
+            """Brackets are missing: a power is taken before products and quotients, so you square 10000. Bracket the whole exponent."""
+            return _waves(np.outer(np.arange(n) / 10000.0**2, np.arange(d_model // 2) / d_model))
 
         def cosine_everywhere(n, d_model):
             """You use the cosine in every column; the even columns take the sine of the same angle."""
@@ -417,7 +433,7 @@ class offset_matrix:
             return _turns(np.deg2rad(k * _speeds(d_model)))
 
         def only_the_first_pair(k, d_model):
-            """Only the first pair turns in your matrix. Every pair has its block: is the exponent 2i divided by d_model?"""
+            """Only the first pair turns visibly in your matrix. Every pair has its block, and the exponent 2i is divided by d_model."""
             return _turns(k * 10000.0 ** (-1.0 * np.arange(0, d_model, 2)))
 
         def only_the_diagonal(k, d_model):
@@ -493,6 +509,11 @@ class apply_rope:
             """The pairs are torn apart by np.stack and reshape: stack along the last axis (axis=-1), so that a pair stays together."""
             turned = _rotated(x, np.outer(positions, _speeds(x.shape[1], base)))
             return np.stack([turned[:, ::2], turned[:, 1::2]]).reshape(x.shape)
+
+        def pairs_left_apart(x, positions, base=10000.0):
+            """Your result has an axis too many: the pairs are still apart. Put them side by side again, into the shape of x."""
+            turned = _rotated(x, np.outer(positions, _speeds(x.shape[1], base)))
+            return turned.reshape(len(x), -1, 2)
 
         def partners_from_other_rows(x, positions, base=10000.0):
             """The partners come from other rows: np.stack needs axis=-1 here, so that reshape puts each pair side by side."""
