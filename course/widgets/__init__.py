@@ -7,8 +7,11 @@ from course.widgets.gelu_curve import gelu_curve
 from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
+from course.widgets.offset_clock import offset_clock
+from course.widgets.rope_dial import rope_dial
 from course.widgets.saturation import softmax_saturation
 from course.widgets.schedule_lab import schedule_lab
+from course.widgets.sinusoid_map import sinusoid_map
 from course.widgets.valley_lab import valley_lab
 
 __all__ = [
@@ -19,7 +22,10 @@ __all__ = [
     "loss_lab",
     "mask_lab",
     "norm_lab",
+    "offset_clock",
+    "rope_dial",
     "schedule_lab",
+    "sinusoid_map",
     "softmax_saturation",
     "valley_lab",
 ]
