@@ -17,7 +17,7 @@ def soft(x, axis=-1):
     return e / e.sum(axis=axis, keepdims=True)
 
 
-@exercise(points=2, minutes=6, source="the Gram matrix X X^T; Bahdanau et al. 2015 compare tokens, Luong et al. 2015 by dot products", forbids=FROM_NUMPY)  # fmt: skip
+@exercise(points=2, minutes=6, source="Luong et al. 2015, section 3.1, the score `dot`", forbids=FROM_NUMPY)
 class similarity:
     """How alike all pairs of tokens are: the dot product of every row with every row."""
 
@@ -263,7 +263,6 @@ class weighted_average:
     parts={"values": 3, "long vectors": 1},
     minutes=8,
     source="Vaswani et al. 2017, equation 1, with Q = K = V = X and no scale",
-    forbids=FROM_NUMPY,
     uses=("ch01.similarity", "ch01.softmax", "ch01.weighted_average"),
 )
 class simple_attention:

@@ -11,10 +11,11 @@ import numpy as np
 from course import plots
 from course.supplied import ch01
 from course.widgets.base import Card, Driven, button, row, slider
+from course.widgets.segments import Segment, factor, text
 from course.widgets.views import Formula, Heatmap, Plane, number_text
 
 WORDS = ["cat", "dog", "car"]
-START = np.array([[2.0, 0.8], [1.6, 1.5], [-1.2, 1.6]])
+START = [(2.2, 20), (2.0, 45), (1.8, 130)]  # lengths, and angles in degrees
 
 
 class DotProductPlane(Card):
@@ -23,17 +24,17 @@ class DotProductPlane(Card):
     def __init__(self, similarity: Callable[..., Any] | None = None):
         self.similarity = Driven(similarity, ch01.similarity, "similarity")
         self.word = w.ToggleButtons(options=WORDS, description="vector", style={"button_width": "auto"})
-        self.angle = slider(0, -180, 180, 5, "angle (degrees)")
+        self.angle = slider(0, -180, 180, 1, "angle (degrees)")
+        self.angle.readout_format = ".0f"
         self.length = slider(1, 0, 3, 0.05, "length")
         self.plane = Plane(
             shade=True, title="Drag a vector",
             description="A plane with the vectors of three words, movable by mouse, arrow keys and sliders",
-            note="Dashed lines drop the other vectors onto the chosen one's direction: the further along, the larger the "
-            "dot product; behind the origin it is negative.",
+            note="Dashed lines drop the others onto the chosen direction: the further along, the larger the product.",
         )  # fmt: skip
         self.table = Heatmap(
-            row_labels=WORDS, column_labels=WORDS, row_role="query", column_role="key", signed=True, vmin=-6.0, vmax=6.0,
-            title="Similarity: the dot product of every pair",
+            row_labels=WORDS, column_labels=WORDS, row_role="query", column_role="key", signed=True, vmin=-6.0,
+            vmax=6.0, title="The dot product of every pair",
             description="Table of the dot products of all pairs of the three vectors",
         )  # fmt: skip
         self.formula = Formula(description="One dot product, by its products and by lengths and angle")
@@ -59,13 +60,12 @@ class DotProductPlane(Card):
     def reset(self) -> None:
         """Put all vectors back."""
         self._quiet = True
-        self.x, self.word.value = START.copy(), WORDS[0]
+        self.x, self.word.value = np.array([_vector(*one) for one in START]), WORDS[0]
         self.redraw()
         self._quiet = False
 
     def _turn(self, degrees: float, length: float) -> None:
-        angle = np.deg2rad(degrees)
-        self.x[self.chosen] = length * np.array([np.cos(angle), np.sin(angle)])
+        self.x[self.chosen] = _vector(length, degrees)
 
     def _take_vectors(self, vectors: list[dict[str, Any]]) -> None:
         self.x = np.array([[v["x"], v["y"]] for v in vectors])
@@ -92,20 +92,20 @@ class DotProductPlane(Card):
         self.formula.show(lines=self._lines(drawn.expected[0]))
         self.say(drawn)
 
-    def _lines(self, right: np.ndarray) -> list[list[dict[str, Any]]]:
+    def _lines(self, right: np.ndarray) -> list[list[Segment]]:
         """The dot product of the pair pointed at (else of the chosen word and the next), computed in two ways."""
         i, j = self.table.hover or (self.chosen, (self.chosen + 1) % len(WORDS))
         a, b = self.x[i], self.x[j]
-        pair = [{"text": WORDS[i], "role": "query"}, _t(" \u00b7 "), {"text": WORDS[j], "role": "key"}, _t(" = ")]
-        product = [_n(a[0], "query"), _t(" \u00b7 "), _n(b[0], "key"), _t(" + "),
-                   _n(a[1], "query"), _t(" \u00b7 "), _n(b[1], "key")]  # fmt: skip
+        pair = [text(WORDS[i], "query"), text(" \u00b7 "), text(WORDS[j], "key"), text(" = ")]
+        product = [factor(a[0], "query"), text(" \u00b7 "), factor(b[0], "key"), text(" + "),
+                   factor(a[1], "query"), text(" \u00b7 "), factor(b[1], "key")]  # fmt: skip
         lengths = _length(a) * _length(b)
         cosine = right[i, j] / lengths if lengths else 0.0
         angle = np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))
-        by_angle = [_t("length "), _n(_length(a), "query"), _t(" \u00b7 length "), _n(_length(b), "key"),
-                    _t(f" \u00b7 cos {angle:.0f}\u00b0 = "), _n(lengths, "plain"), _t(" \u00b7 "),
-                    _n(cosine, "plain")]  # fmt: skip
-        end = [_t(" = "), {"text": number_text(right[i, j]), "style": "bold"}]
+        by_angle = [text("length "), factor(_length(a), "query"), text(" \u00b7 length "), factor(_length(b), "key"),
+                    text(f" \u00b7 cos {angle:.0f}\u00b0 = "), factor(lengths, "plain"), text(" \u00b7 "),
+                    factor(cosine, "plain")]  # fmt: skip
+        end = [text(" = "), {"text": number_text(right[i, j]), "style": "bold"}]
         return [[*pair, *product, *end], [*pair, *by_angle, *end]]
 
     def figure(self) -> Any:
@@ -129,16 +129,13 @@ class DotProductPlane(Card):
         return figure
 
 
+def _vector(length: float, degrees: float) -> np.ndarray:
+    angle = np.deg2rad(degrees)
+    return length * np.array([np.cos(angle), np.sin(angle)])
+
+
 def _length(vector: np.ndarray) -> float:
     return float(np.linalg.norm(vector))
-
-
-def _t(text: str) -> dict[str, Any]:
-    return {"text": text}
-
-
-def _n(number: float, role: str) -> dict[str, Any]:
-    return {"text": f"({number_text(number)})" if number < 0 else number_text(number), "role": role}
 
 
 def dot_product_plane(similarity: Callable[..., Any] | None = None) -> DotProductPlane:

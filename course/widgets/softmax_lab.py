@@ -11,6 +11,7 @@ import numpy as np
 from course import plots
 from course.supplied import ch01
 from course.widgets.base import Card, Driven, button, column, row, slider
+from course.widgets.segments import Segment, bold, power, text
 from course.widgets.views import Bars, Curves, Formula, number_text
 
 NAMES, SCORES = ["cat", "it", "mat", "on"], [4.0, 3.5, 2.0, 0.5]
@@ -43,7 +44,7 @@ class SoftmaxLab(Card):
         self.bars = Bars(labels=NAMES, role="key", heading_before="Scores become weights")
         self.formula = Formula(description="The plain and the stable formula for the first weight")
         self.curves = Curves(
-            log_x=True, x_label="temperature", y_label="weight", title="The temperature decides how sharp the choice is",
+            log_x=True, x_label="temperature", y_label="weight", title="Weights at every temperature",
             description="Curves of the four weights over the temperature: one takes all at 0.1, nearly equal at 10",
         )  # fmt: skip
         controls = [*self.scores, self.offset, self.temperature, button("Reset", self.reset)]
@@ -105,41 +106,29 @@ class SoftmaxLab(Card):
         return figure
 
 
-def _lines(scores: np.ndarray) -> list[list[dict[str, Any]]]:
+def _lines(scores: np.ndarray) -> list[list[Segment]]:
     """The first weight by the plain and by the stable formula, and what a computer makes of each."""
     top = scores.max()
     plain, stable = plain_softmax(scores)[0], ch01.softmax(scores)[0]
     with np.errstate(all="ignore"):
         value = np.exp(scores)
-    between = [_i("= "), {"fraction": [[_t(_short(value[0]))], [_t(_short(value.sum()))]]}, _t(" = ")]
+    between = [text(" = "), {"fraction": [[text(_short(value[0]))], [text(_short(value.sum()))]]}, text(" = ")]
     return [
-        [_t("plain:  "), _fraction(scores), _t(" "), *between, _bold(plain)],
-        [_t("stable:  "), _fraction(scores - top), _t(" = "), _bold(stable)],
+        [text("plain:  "), _fraction(scores), *between, bold(plain, "attention")],
+        [text("stable:  "), _fraction(scores - top), text(" = "), bold(stable, "attention")],
     ]
 
 
-def _fraction(exponents: np.ndarray) -> dict[str, Any]:
-    powers = [[_i("e"), {"sup": [_t(number_text(x, 1))]}] for x in exponents]
-    return {"fraction": [powers[0], [part for power in powers for part in (_t(" + "), *power)][1:]]}
+def _fraction(exponents: np.ndarray) -> Segment:
+    powers = [power(exponent, 1) for exponent in exponents]
+    return {"fraction": [powers[0], [part for one in powers for part in (text(" + "), *one)][1:]]}
 
 
 def _short(number: float) -> str:
-    """A power in a few characters: 54.6, 2.6e+43 as 2.6 . 10^43 would need markup, so in words of the machine."""
+    """A power in a few characters, as Python writes it: 54.60, 2.6e+43."""
     if not np.isfinite(number):
         return "\N{INFINITY}"
     return number_text(number, 2) if number < 1e5 and (number >= 0.01 or number == 0) else f"{number:.1e}"
-
-
-def _t(text: str) -> dict[str, Any]:
-    return {"text": text}
-
-
-def _i(text: str) -> dict[str, Any]:
-    return {"text": text, "style": "italic"}
-
-
-def _bold(number: float) -> dict[str, Any]:
-    return {"text": number_text(number), "style": "bold", "role": "attention"}
 
 
 def softmax_lab(softmax: Callable[..., Any] | None = None) -> SoftmaxLab:

@@ -12,6 +12,7 @@ import numpy as np
 from course import plots
 from course.supplied import ch01
 from course.widgets.base import Card, Drawn, Driven, button, row, slider
+from course.widgets.segments import Segment, bold, factor, italic, power, text
 from course.widgets.views import Bars, Formula, Heatmap, number_text
 
 ENDINGS = {"tired": 1.0, "soft": -1.0}  # how alive each makes what "it" stands for
@@ -49,7 +50,7 @@ class TokenAttention(Card):
     def _make_views(self) -> None:
         self.bars = Bars(role="key", heading_before="How alike all tokens are to", heading_after="")
         self.average = Bars(
-            labels=ch01.DIMENSIONS, role="value", heading_before="The vector of", heading_after="and the average of all",
+            labels=ch01.DIMENSIONS, role="value", heading_before="The vector of",
             note="After: the weighted average of all ten vectors, by the weights on the left.",
         )  # fmt: skip
         self.vectors = Heatmap(
@@ -105,7 +106,7 @@ class TokenAttention(Card):
     def redraw(self) -> None:
         """Compute everything and show it for the chosen token."""
         x, i = self.tokens(), self.token.value
-        self.x[IT, ALIVE], word = self.x[IT, ALIVE], self.words[i]
+        word = self.words[i]
         self.alive.value, self.stretch.value = float(self.x[IT, ALIVE]), float(self.lengths[i])
         alike, weights, average = drawn = self.compute()
         self.bars.show(
@@ -124,22 +125,28 @@ class TokenAttention(Card):
         self.formula.show(lines=self._lines(x, alike, weights))
         self.say(_together(drawn))
 
-    def _lines(self, x: np.ndarray, alike: Drawn, weights: Drawn) -> list[list[dict[str, Any]]]:
+    def _lines(self, x: np.ndarray, alike: Drawn, weights: Drawn) -> list[list[Segment]]:
         """One similarity and one weight, of the row pointed at or of the largest weight. The arithmetic is right; where
         the student's number is another one, it stands behind."""
         i = self.token.value
         right = alike.expected[0][i]
         j = self.vectors.hover[0] if self.vectors.hover else int(np.argmax(right))
-        pair = [_t("("), {"text": self.words[i], "role": "query"}, _t(" \u00b7 "),
-                {"text": self.words[j], "role": "key"}, _t(") = ")]  # fmt: skip
-        first = [_i("similarity"), *pair, *_products(x[i], x[j]), _t(" = "), _bold(right[j])]
-        powers = np.exp(alike.values[0][i] - np.max(alike.values[0][i]))
-        share, top = powers[j] / powers.sum(), {"sup": [_t(number_text(alike.values[0][i][j]))]}
-        below = [_t("sum of "), _i("e"), {"sup": [_t("similarity")]}, _t(" over all ten tokens")]
-        second = [_i("weight"), *pair, {"fraction": [[_i("e"), top], below]}, _t(" = "), _bold(share, "attention")]
-        for line, got, wanted in ((first, alike.values[0][i][j], right[j]), (second, weights.values[0][i][j], share)):
+        pair = [text("("), text(self.words[i], "query"), text(" \u00b7 "),
+                text(self.words[j], "key"), text(") = ")]  # fmt: skip
+        first = [italic("similarity"), *pair, *_products(x[i], x[j]), text(" = "), bold(right[j])]
+        scores = alike.values[0][i]
+        share = ch01.softmax(scores)[j]
+        below = [text("sum of "), italic("e"), {"sup": [text("similarity")]}, text(" over all ten tokens")]
+        second = [
+            italic("weight"),
+            *pair,
+            {"fraction": [power(scores[j]), below]},
+            text(" = "),
+            bold(share, "attention"),
+        ]
+        for line, got, wanted in ((first, scores[j], right[j]), (second, weights.values[0][i][j], share)):
             if number_text(got) != number_text(wanted):
-                line += [_t("   not "), _bold(got)]
+                line += [text("   not "), bold(got)]
         return [first, second]
 
     def figure(self) -> Any:
@@ -159,13 +166,13 @@ class TokenAttention(Card):
         return figure
 
 
-def _products(one: np.ndarray, other: np.ndarray) -> list[dict[str, Any]]:
+def _products(one: np.ndarray, other: np.ndarray) -> list[Segment]:
     """noun 1.50 . 2.00 + alive 1.00 . 1.00: the products that are not 0, each with its dimension's name."""
-    parts: list[dict[str, Any]] = []
+    parts: list[Segment] = []
     for name, a, b in zip(ch01.DIMENSIONS, one, other, strict=True):
         if a * b:
-            parts += [_t(" + "), _i(f"{name} "), _n(a, "query"), _t(" \u00b7 "), _n(b, "key")]
-    return parts[1:] or [_t("no dimension in common")]
+            parts += [text(" + "), italic(f"{name} "), factor(a, "query"), text(" \u00b7 "), factor(b, "key")]
+    return parts[1:] or [text("no dimension in common")]
 
 
 def _together(drawn: tuple[Drawn, ...]) -> Drawn:
@@ -182,22 +189,6 @@ def _is_wrong(drawn: Drawn, i: int) -> bool:
 
 def _sum_of(weights: np.ndarray) -> str:
     return f"The weights sum to {number_text(float(np.sum(weights)))}."
-
-
-def _t(text: str) -> dict[str, Any]:
-    return {"text": text}
-
-
-def _i(text: str) -> dict[str, Any]:
-    return {"text": text, "style": "italic"}
-
-
-def _bold(number: float, role: str = "plain") -> dict[str, Any]:
-    return {"text": number_text(number), "style": "bold", "role": role}
-
-
-def _n(number: float, role: str) -> dict[str, Any]:
-    return {"text": f"({number_text(number)})" if number < 0 else number_text(number), "role": role}
 
 
 def token_attention(
