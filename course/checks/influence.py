@@ -51,7 +51,9 @@ def _changed(value: Any) -> Any:
     count = np.arange(value.size).reshape(value.shape)
     if value.dtype.kind == "b":
         return value ^ (count % 2 == 0)
-    return (value + 0.5 * np.cos(1 + count) * (1 + np.abs(value))).astype(value.dtype)  # no scaling and no shift
+    finite = np.where(np.isfinite(value), value, 0.0)
+    moved = finite + 0.5 * np.cos(1 + count) * (1 + np.abs(finite))  # no scaling and no shift
+    return np.where(np.isfinite(value), moved, value).astype(value.dtype)
 
 
 def with_change(script: Script, place: Place) -> Script:
