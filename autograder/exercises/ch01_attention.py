@@ -169,7 +169,7 @@ class softmax:
             return soft(x, -1)
 
         def unstable(x, axis=-1):
-            """exp overflows from about 710 on, and underflows below. Subtract the maximum along the axis before exp."""
+            """exp(710) is too large for a float, and exp(-750) is 0. Subtract the maximum along the axis before you take exp."""
             e = np.exp(x)
             return e / e.sum(axis=axis, keepdims=True)
 

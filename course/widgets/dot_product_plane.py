@@ -10,7 +10,7 @@ import numpy as np
 
 from course import plots
 from course.supplied import ch01
-from course.widgets.base import Card, Driven, button, row, slider
+from course.widgets.base import Card, Driven, button, column, row, slider
 from course.widgets.segments import Segment, factor, text
 from course.widgets.views import Formula, Heatmap, Plane, number_text
 
@@ -28,18 +28,20 @@ class DotProductPlane(Card):
         self.angle.readout_format = ".0f"
         self.length = slider(1, 0, 3, 0.05, "length")
         self.plane = Plane(
-            shade=True, title="Drag a vector",
+            shade=True, limit=3.5, title="Drag a vector",
             description="A plane with the vectors of three words, movable by mouse, arrow keys and sliders",
-            note="Dashed lines drop the others onto the chosen direction: the further along, the larger the product.",
+            note="Dashed lines drop the others onto the chosen vector (blue): the further along, the larger.",
         )  # fmt: skip
         self.table = Heatmap(
-            row_labels=WORDS, column_labels=WORDS, row_role="query", column_role="key", signed=True, vmin=-6.0,
-            vmax=6.0, title="The dot product of every pair",
+            row_labels=WORDS, column_labels=WORDS, row_role="query", column_role="key", signed=True, vmin=-9.0,
+            vmax=9.0, title="Dot products",
             description="Table of the dot products of all pairs of the three vectors",
         )  # fmt: skip
         self.formula = Formula(description="One dot product, by its products and by lengths and angle")
         controls = [self.word, self.angle, self.length, button("Reset", self.reset)]
-        super().__init__("A dot product in the plane", controls, [row([self.plane, self.table]), self.formula])
+        super().__init__(
+            "A dot product in the plane", controls, [row([self.plane, column([self.table, self.formula])])]
+        )
         self._connect()
         self.reset()
 
@@ -119,7 +121,7 @@ class DotProductPlane(Card):
             left.annotate(word, (x, y), xytext=(5, 5), textcoords="offset points")
         left.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", title="Three vectors")
         values = self.similarity(self.x).values[0]
-        right.imshow(values, cmap="PuOr_r", vmin=-6, vmax=6)
+        right.imshow(values, cmap="PuOr_r", vmin=-9, vmax=9)
         right.set_xticks(range(3), WORDS)
         right.set_yticks(range(3), WORDS)
         right.grid(False)

@@ -41,7 +41,7 @@ class SoftmaxLab(Card):
             value=1, base=10, min=-1, max=1, step=0.05, description="temperature", readout_format=".2f",
             layout=w.Layout(width="300px"), style={"description_width": "initial"},
         )  # fmt: skip
-        self.bars = Bars(labels=NAMES, role="key", heading_before="Scores become weights")
+        self.bars = Bars(labels=NAMES, role="plain", title="Scores become weights")
         self.formula = Formula(description="The plain and the stable formula for the first weight")
         self.curves = Curves(
             log_x=True, x_label="temperature", y_label="weight", title="Weights at every temperature",

@@ -48,13 +48,13 @@ class TokenAttention(Card):
         self.stretch = slider(1, 0, 2, 0.05, "length of the token \u00d7")
 
     def _make_views(self) -> None:
-        self.bars = Bars(role="key", heading_before="How alike all tokens are to", heading_after="")
+        self.bars = Bars(role="plain", title="Similarity and weight", heading_before="How alike all tokens are to")
         self.average = Bars(
-            labels=ch01.DIMENSIONS, role="value", heading_before="The vector of",
-            note="After: the weighted average of all ten vectors, by the weights on the left.",
+            labels=ch01.DIMENSIONS, role="plain", title="What the average changes", heading_before="The vector of",
+            note="Before: the token's own vector. After: the average of all ten vectors, with its weights.",
         )  # fmt: skip
         self.vectors = Heatmap(
-            column_labels=ch01.DIMENSIONS, row_role="query", column_role="value", signed=True, digits=1, vmin=-2.0,
+            column_labels=ch01.DIMENSIONS, row_role="query", signed=True, digits=1, vmin=-2.0,
             vmax=2.0, row_title="token", column_title="dimension", legend=False, title="The vectors, made by hand",
             note="Click a token to choose it. Point at another row to see that product spelled out below.",
             description="Table of the word vectors: one row for each token, one column for each of eight dimensions",
@@ -131,19 +131,16 @@ class TokenAttention(Card):
         i = self.token.value
         right = alike.expected[0][i]
         j = self.vectors.hover[0] if self.vectors.hover else int(np.argmax(right))
-        pair = [text("("), text(self.words[i], "query"), text(" \u00b7 "),
-                text(self.words[j], "key"), text(") = ")]  # fmt: skip
-        first = [italic("similarity"), *pair, *_products(x[i], x[j]), text(" = "), bold(right[j])]
+        one, other = text(self.words[i], "query"), text(self.words[j], "key")
+        first = [italic("similarity"), text("("), one, text(", "), other, text(") = "), *_products(x[i], x[j]),
+                 text(" = "), bold(right[j])]  # fmt: skip
         scores = alike.values[0][i]
         share = ch01.softmax(scores)[j]
-        below = [text("sum of "), italic("e"), {"sup": [text("similarity")]}, text(" over all ten tokens")]
-        second = [
-            italic("weight"),
-            *pair,
-            {"fraction": [power(scores[j]), below]},
-            text(" = "),
-            bold(share, "attention"),
-        ]
+        share_of = {
+            "fraction": [power(scores[j]), [text("sum of "), *_power_of("similarity"), text(" over all tokens")]]
+        }
+        second = [italic("weight"), text("("), one, text(" \u2192 "), other, text(") = "), share_of,
+                  text(" = "), bold(share, "attention")]  # fmt: skip
         for line, got, wanted in ((first, scores[j], right[j]), (second, weights.values[0][i][j], share)):
             if number_text(got) != number_text(wanted):
                 line += [text("   not "), bold(got)]
@@ -173,6 +170,10 @@ def _products(one: np.ndarray, other: np.ndarray) -> list[Segment]:
         if a * b:
             parts += [text(" + "), italic(f"{name} "), factor(a, "query"), text(" \u00b7 "), factor(b, "key")]
     return parts[1:] or [text("no dimension in common")]
+
+
+def _power_of(name: str) -> list[Segment]:
+    return [italic("e"), {"sup": [text(name)]}]
 
 
 def _together(drawn: tuple[Drawn, ...]) -> Drawn:

@@ -105,7 +105,8 @@ def similarity(x: np.ndarray) -> np.ndarray:
 # ### Your function at work: what length does
 #
 # Here are three vectors with only two numbers each, so that they can be drawn. **Your** `similarity` fills the table.
-# Turn a vector, then make it longer.
+# Turn a vector, then make it longer. (The picture calls the chosen vector a *query* and the others *keys*. These names
+# belong to ch02.)
 
 # %% demonstration=true
 dot_product_plane(similarity)
@@ -379,7 +380,7 @@ plt.show()
 # **When this holds** The vectors are made by hand, so this shows *how* attention decides, not that a model has learned
 # to. And who turned the number? Here you did. In a Transformer an earlier layer of attention does it: "it" looks at
 # "tired" first and takes over that it is alive. Pairs of sentences like these are called Winograd schemas
-# ([Levesque et al. 2012](https://cdn.aaai.org/ocs/4492/4492-21843-1-PB.pdf)) and were long a test that programs failed.
+# (Levesque et al. 2012, *The Winograd Schema Challenge*) and were long a test that programs failed.
 
 # %%
 progress("ch01")
