@@ -200,11 +200,15 @@ def _error_difference(expected: str, got: Outcome) -> Difference | None:
 
 
 def _matching_hint(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> str:
-    """The hint of the first misconception that gives what the student's code gives in every case of the part."""
+    """The hint of the first misconception that gives what the student's code gives in every case of the part.
+
+    A misconception that is right in all of them explains nothing: the fault is another one, such as inputs changed.
+    """
     tolerance = sheet.tolerance or exact
     for name, hint in sheet.hints.items():
-        told = [(c, r) for c, r in zip(cases, results, strict=True) if name in c.misconceptions]
-        if told and all(_agrees(c, c.misconceptions[name], r, tolerance) for c, r in told):
+        told = [(c, c.misconceptions[name], r) for c, r in zip(cases, results, strict=True) if name in c.misconceptions]
+        shows = (case_difference(c.script, c.expected, wrong, tolerance) for c, wrong, _ in told)
+        if told and all(_agrees(c, wrong, r, tolerance) for c, wrong, r in told) and any(shows):
             return hint
     return ""
 
