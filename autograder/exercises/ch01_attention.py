@@ -24,8 +24,9 @@ class similarity:
     tolerance = float32_products
 
     def cases(rng):
-        for n, d in [(1, 3), (4, 2), (3, 7), (5, 5), (int(rng.integers(6, 9)), 4)]:
+        for n, d in [(4, 2), (3, 7), (5, 5), (int(rng.integers(6, 9)), 4)]:
             yield case(rng.standard_normal((n, d)), label=f"{n} tokens of width {d}")
+        yield case(rng.standard_normal((1, 3)), label="a single token")
 
     def reference(x):
         return np.array([[float(sum(a * b for a, b in zip(one, other, strict=True))) for other in x] for one in x])
@@ -68,6 +69,14 @@ class similarity:
             """You compute distances, which are small for tokens that are alike. A dot product is large for them."""
             return np.linalg.norm(x[:, None] - x[None, :], axis=-1)
 
+        def outer_product(x):
+            """`np.outer` multiplies every number with every number. A dot product pairs equal dimensions and adds up."""
+            return np.outer(x, x)
+
+        def correlation(x):
+            """`np.corrcoef` subtracts means and divides by spreads first. The plain dot product is asked for."""
+            return np.corrcoef(x)
+
         def scaled(x):
             """You divide by the square root of the width. That comes in ch02; here the plain dot products are asked for."""
             return x @ x.T / np.sqrt(x.shape[-1])
@@ -98,7 +107,7 @@ class softmax:
     tolerance = close(1e-5, 1e-7, why="a float32 solution rounds powers and sums of up to 6 terms")
 
     def cases(rng):
-        for shape in [(1,), (4,), (3, 5), (6, 2), (2, 3, 4)]:
+        for shape in [(4,), (3, 5), (6, 2), (2, 3, 4), (1,)]:
             yield case(1.5 * rng.standard_normal(shape), label=f"scores of shape {shape}")
         for shape, axis in [((3, 5), 0), ((4, 4), 0), ((2, 3, 4), 1), ((3, 2, 5), -3)]:
             scores = 1.5 * rng.standard_normal(shape)
@@ -200,9 +209,9 @@ class weighted_average:
     tolerance = float32_products
 
     def cases(rng):
-        for n, m, d in [(1, 1, 3), (2, 5, 3), (4, 3, 2), (3, 3, 3), (1, 6, 4), (5, 2, int(rng.integers(6, 9)))]:
+        for n, m, d in [(2, 5, 3), (4, 3, 2), (3, 3, 3), (5, 2, int(rng.integers(6, 9))), (1, 6, 4), (3, 1, 2)]:
             weights = soft(1.5 * rng.standard_normal((n, m)))
-            yield case(weights, 2 + rng.standard_normal((m, d)), label=f"{n} rows of weights, {m} values of width {d}")
+            yield case(weights, 2 + rng.standard_normal((m, d)), label=f"weights {weights.shape}, values {(m, d)}")
 
     def reference(weights, values):
         rows = []
@@ -233,6 +242,14 @@ class weighted_average:
         def not_summed(weights, values):
             """You multiply but do not add up: sum over the m values, so that (n, d) is left."""
             return weights[:, :, None] * values[None, :, :]
+
+        def summed_over_the_rows(weights, values):
+            """You add up over the rows of weights. Add up over the m values, and keep one result for each row of weights."""
+            return (weights[:, :, None] * values[None, :, :]).sum(axis=0)
+
+        def numpy_average_at_once(weights, values):
+            """`np.average` takes one row of weights at a time. Call it for each row, or use a matrix product."""
+            return np.average(values, axis=0, weights=weights)
 
         def divided_by_m(weights, values):
             """You divide by the number of values. The weights sum to 1 already, so the sum is the average."""
@@ -271,8 +288,9 @@ class simple_attention:
     tolerance = float32_products
 
     def cases(rng):
-        for n, d in [(1, 4), (4, 3), (3, 6), (5, 5), (int(rng.integers(6, 9)), 4)]:
+        for n, d in [(4, 3), (3, 6), (5, 5), (int(rng.integers(6, 9)), 4)]:
             yield case(rng.standard_normal((n, d)), label=f"{n} tokens of width {d}")
+        yield case(rng.standard_normal((1, 4)), label="a single token")
         # Whole numbers, which float32 multiplies and adds exactly; the last row's scores lie far below the others'.
         long = np.hstack([np.full((5, 1), 32.0), rng.integers(-2, 3, (5, 3)).astype(float)])
         long[-1, 0], long[-1, 1], long[:2, 2] = 0.0, 1.0, (2.0, -2.0)
@@ -322,6 +340,21 @@ class simple_attention:
             """You average the similarities. The weights are used to average the tokens: the values are x."""
             s = x @ x.T
             return soft(s) @ s, soft(s)
+
+        def weights_averaged(x):
+            """You average the weights. What is averaged are the tokens: the values are x."""
+            w = soft(x @ x.T)
+            return w @ w, w
+
+        def arguments_swapped(x):
+            """The arguments of the average are swapped: first the weights, then the values."""
+            w = soft(x @ x.T)
+            return x @ w, w
+
+        def similarity_skipped(x):
+            """You take the softmax of the tokens themselves. First compare them; the softmax belongs on the similarities."""
+            w = soft(x)
+            return w @ x, w
 
         def weights_transposed(x):
             """You average with the transposed weights. Row i of the weights makes row i of the output."""
@@ -408,7 +441,7 @@ class what_softmax_ignores:
 
 @question(answer="a")
 class why_itself:
-    """With these vectors "cat" gives about 0.9 of its weight to itself. Why?"""
+    """With these vectors "cat" gives more than 0.9 of its weight to itself. Why?"""
 
     a = (
         "Its dot product with itself is its squared length, and few other tokens point where it points.",

@@ -11,7 +11,7 @@ import numpy as np
 
 from course import plots
 from course.supplied import ch01
-from course.widgets.base import Card, Drawn, Driven, button, row, slider
+from course.widgets.base import Card, Drawn, Driven, button, column, slider
 from course.widgets.segments import Segment, bold, factor, italic, power, text
 from course.widgets.views import Bars, Formula, Heatmap, number_text
 
@@ -34,7 +34,7 @@ class TokenAttention(Card):
         self._make_controls()
         self._make_views()
         controls = [self.token, self.ending, self.alive, self.stretch, button("Reset", self.reset)]
-        views = [row([self.bars, self.average]), self.vectors, self.formula]
+        views = [column([self.bars, self.average]), column([self.vectors, self.formula])]
         super().__init__("What does one token see in the others?", controls, views)
         self._connect()
         self.reset()

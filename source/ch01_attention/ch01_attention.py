@@ -35,7 +35,7 @@ begin("ch01_attention")
 # it something that a *noun* or pronoun stands for; and is it *alive* (above 0) or lifeless (below 0)?
 #
 # Choose a token below. The left side shows how alike every token is to it, and the weight that each gets. Look at "it":
-# almost all of its weight is on "cat" and on itself. The line under the table says why.
+# most of its weight is on "cat" and on itself. The line under the table says why.
 
 # %% demonstration=true
 token_attention()
@@ -369,7 +369,7 @@ for last_word, value in endings.items():
     right.axvline(value, color=plots.GREY, linewidth=1)
     right.annotate(last_word, (value, 0.66), xytext=(3, 0), textcoords="offset points", color=plots.GREY)
 right.set(xlabel="how alive “it” is", ylabel="weight", ylim=(0, 0.7), title="One number decides")
-right.legend(loc="lower left")
+right.legend(loc="upper center")
 plt.show()
 
 # %% [markdown]

@@ -30,6 +30,8 @@ def test_tokens_are_chosen_by_keyboard_and_by_mouse(open_lesson: OpenLesson) -> 
     lesson.settle()
     assert lesson.kernel(TOKENS, "token.value") == ch01.SENTENCE.index("mat")
     expect(output.get_by_role("table", name="How alike all tokens are to mat")).to_be_visible()
+    lesson.picture("ch01-light-tokens-mat", TOKENS)  # four products in one formula
+    assert lesson.too_wide(900) == []
     output.get_by_role("grid", name="The vectors").get_by_role("button", name="it", exact=True).click()
     lesson.settle()
     assert lesson.kernel(TOKENS, "token.value") == ch01.SENTENCE.index("it")
