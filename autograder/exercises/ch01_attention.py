@@ -90,6 +90,10 @@ class similarity:
             return x[:, None] * x[None, :]
 
 
+def _count(n, what):
+    return f"{n} {what}s" if n > 1 else f"one {what}"
+
+
 def _ladder(rng, n):
     """Scores a few quarters apart, in random order: float32 still tells them apart when they are near 1000."""
     return rng.permutation(np.cumsum(rng.integers(1, 4, n)) / 4)
@@ -178,7 +182,7 @@ class softmax:
             return soft(x, -1)
 
         def unstable(x, axis=-1):
-            """exp(710) is too large for a float, and exp(-750) is 0. Subtract the maximum along the axis before you take exp."""
+            """`exp(710)` is too large for a float, and `exp(-750)` is 0. Subtract the maximum along the axis before you take exp."""
             e = np.exp(x)
             return e / e.sum(axis=axis, keepdims=True)
 
@@ -211,7 +215,9 @@ class weighted_average:
     def cases(rng):
         for n, m, d in [(2, 5, 3), (4, 3, 2), (3, 3, 3), (5, 2, int(rng.integers(6, 9))), (1, 6, 4), (3, 1, 2)]:
             weights = soft(1.5 * rng.standard_normal((n, m)))
-            yield case(weights, 2 + rng.standard_normal((m, d)), label=f"weights {weights.shape}, values {(m, d)}")
+            yield case(
+                weights, 2 + rng.standard_normal((m, d)), label=f"{_count(n, 'average')} of {_count(m, 'value')}"
+            )
 
     def reference(weights, values):
         rows = []
