@@ -10,24 +10,57 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nbformat.notebooknode import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.notebooknode import NotebookNode, from_dict
 
 from autograder.harmless import harmless_html
 
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE, MAX_HTML = 500, 100_000, 5_000_000, 500_000  # a cell's, in characters
+MAX_PAGE = 12_000_000  # all cells' of a notebook: nobody can open a page that is much larger
 LEFT_OUT = "({:,} characters are left out here)"
 BASE64 = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}\s*", re.ASCII)  # *+: without it a megabyte of spaces took hours
 PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # all but tab, line ends, and the escape of colours
+# All but tab, line ends, and an escape that begins a colour: others move a terminal's cursor or set its title.
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9;]{0,40}m)")
 
 
-def clean(outputs: Any) -> list[NotebookNode]:
-    """The outputs of a cell as safe ones; what has no known form is left out."""
-    if not isinstance(outputs, list):
-        return []
-    room = _Room()
-    return [made for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict) and (made := _made(o, room)) is not None]
+def new_output(output_type: str, **fields: Any) -> NotebookNode:
+    """As nbformat's, which checks each against the schema; the whole notebook is checked once, at the end."""
+    if output_type in ("display_data", "execute_result"):
+        fields["metadata"] = {}
+    if output_type == "execute_result":
+        fields["execution_count"] = None
+    return from_dict({"output_type": output_type, **fields})
+
+
+class Page:
+    """The outputs of one notebook, each made safe; what would make it too large for a browser is left out."""
+
+    def __init__(self) -> None:
+        self.left = MAX_PAGE
+
+    def admit(self, outputs: Any) -> list[NotebookNode]:
+        """The outputs of the next cell; what has no known form is left out."""
+        if not isinstance(outputs, list):
+            return []
+        room = _Room()
+        made = (_made(o, room) for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict))
+        return [self._fitted(output) for output in made if output is not None]
+
+    def _fitted(self, output: NotebookNode) -> NotebookNode:
+        size = _size(output)
+        if size > self.left:
+            return new_output(
+                "stream", name="stdout", text=f"{LEFT_OUT.format(size)}: this notebook shows too much in all\n"
+            )
+        self.left -= size
+        return output
+
+
+def _size(value: Any) -> int:
+    """Characters in all texts of an output."""
+    if isinstance(value, dict | list):
+        return sum(map(_size, value.values() if isinstance(value, dict) else value))
+    return len(value) if isinstance(value, str) else 0
 
 
 @dataclass
@@ -50,7 +83,7 @@ def _made(output: dict[str, Any], room: _Room) -> NotebookNode | None:
     if kind in ("display_data", "execute_result"):
         data = output.get("data")
         bundle = _bundle(data, room) if isinstance(data, dict) else {}
-        return new_output(kind, bundle, metadata={}) if bundle else None
+        return new_output(kind, data=bundle) if bundle else None
     return None
 
 
