@@ -24,9 +24,10 @@ def bold(number: float, role: str = "plain") -> Segment:
     return {"text": number_text(number), "style": "bold", "role": role}
 
 
-def factor(number: float, role: str = "plain") -> Segment:
-    """A number in a product; a negative one in brackets."""
-    return {"text": f"({number_text(number)})" if number < 0 else number_text(number), "role": role}
+def factor(number: float, role: str = "plain", trim: bool = False) -> Segment:
+    """A number in a product; a negative one in brackets; with `trim`, without zeros at its end: 1.5, 2."""
+    words = number_text(number).rstrip("0").rstrip(".") if trim else number_text(number)
+    return {"text": f"({words})" if number < 0 else words, "role": role}
 
 
 def power(exponent: float, digits: int = 2) -> list[Segment]:

@@ -136,9 +136,7 @@ class TokenAttention(Card):
                  text(" = "), bold(right[j])]  # fmt: skip
         scores = alike.values[0][i]
         share = ch01.softmax(scores)[j]
-        share_of = {
-            "fraction": [power(scores[j]), [text("sum of "), *_power_of("similarity"), text(" over all tokens")]]
-        }
+        share_of = {"fraction": [power(scores[j]), [text("sum of all ten powers")]]}
         second = [italic("weight"), text("("), one, text(" \u2192 "), other, text(") = "), share_of,
                   text(" = "), bold(share, "attention")]  # fmt: skip
         for line, got, wanted in ((first, scores[j], right[j]), (second, weights.values[0][i][j], share)):
@@ -164,16 +162,18 @@ class TokenAttention(Card):
 
 
 def _products(one: np.ndarray, other: np.ndarray) -> list[Segment]:
-    """noun 1.50 . 2.00 + alive 1.00 . 1.00: the products that are not 0, each with its dimension's name."""
+    """noun 1.5 . 2 + alive 1 . 1: the products that are not 0, each with its dimension's name."""
     parts: list[Segment] = []
     for name, a, b in zip(ch01.DIMENSIONS, one, other, strict=True):
         if a * b:
-            parts += [text(" + "), italic(f"{name} "), factor(a, "query"), text(" \u00b7 "), factor(b, "key")]
+            parts += [
+                text(" + "),
+                italic(f"{name} "),
+                factor(a, "query", True),
+                text(" \u00b7 "),
+                factor(b, "key", True),
+            ]
     return parts[1:] or [text("no dimension in common")]
-
-
-def _power_of(name: str) -> list[Segment]:
-    return [italic("e"), {"sup": [text(name)]}]
 
 
 def _together(drawn: tuple[Drawn, ...]) -> Drawn:

@@ -43,7 +43,7 @@ def test_tokens_are_chosen_by_keyboard_and_by_mouse(open_lesson: OpenLesson) -> 
     lesson.settle()
     expect(bars.get_by_role("row", name="mat")).not_to_contain_text("0.50")
     formula = output.locator(".cw-formula")
-    assert "alive 1.50" in formula.inner_text()
+    assert "alive 1.5" in formula.inner_text()
     lesson.picture("ch01-light-tokens-moved", TOKENS)
     assert lesson.violations() == []
 
