@@ -2,6 +2,7 @@
 
 from course.widgets.attention_plane import attention_plane
 from course.widgets.cross_attention_map import cross_attention_map
+from course.widgets.dot_product_plane import dot_product_plane
 from course.widgets.encoder_steps import encoder_steps
 from course.widgets.gelu_curve import gelu_curve
 from course.widgets.loss_lab import loss_lab
@@ -12,11 +13,14 @@ from course.widgets.rope_dial import rope_dial
 from course.widgets.saturation import softmax_saturation
 from course.widgets.schedule_lab import schedule_lab
 from course.widgets.sinusoid_map import sinusoid_map
+from course.widgets.softmax_lab import softmax_lab
+from course.widgets.token_attention import token_attention
 from course.widgets.valley_lab import valley_lab
 
 __all__ = [
     "attention_plane",
     "cross_attention_map",
+    "dot_product_plane",
     "encoder_steps",
     "gelu_curve",
     "loss_lab",
@@ -26,6 +30,8 @@ __all__ = [
     "rope_dial",
     "schedule_lab",
     "sinusoid_map",
+    "softmax_lab",
     "softmax_saturation",
+    "token_attention",
     "valley_lab",
 ]
