@@ -117,8 +117,8 @@ ARGUMENT_USED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def _fits(argument: np.ndarray, want: np.ndarray) -> bool:
-    """Whether an argument can be added to a result without changing its shape."""
-    if argument.dtype.kind not in "iuf" or not 0 < argument.ndim <= want.ndim:
+    """Whether an argument can be added to a result without changing its shape; a number only to a number."""
+    if argument.dtype.kind not in "iuf" or not min(1, want.ndim) <= argument.ndim <= want.ndim:
         return False
     pairs = zip(argument.shape[::-1], want.shape[::-1], strict=False)
     return all(a in (1, n) for a, n in pairs) and bool(np.isfinite(argument).all())
