@@ -380,8 +380,12 @@ class multi_head_attention:
             return merge(out) @ p["w_o"], w
 
 
-def _cost(parameters, flops, weights):
-    return {"parameters": float(parameters), "flops": float(flops), "weights": float(weights)}
+def _cost(n, d_model, heads, parameters=4, projections=8, attention=4.0, weights=1.0):
+    """The four numbers, with the factors in which wrong versions differ."""
+    return {
+        "parameters": float(parameters * d_model**2), "projection_flops": float(projections * n * d_model**2),
+        "attention_flops": float(attention * n**2 * d_model), "weights": float(weights * heads * n**2),
+    }  # fmt: skip
 
 
 @exercise(points=3, minutes=10, source="the matrix products of Vaswani et al. 2017, section 3.2.2, counted by hand")
@@ -397,70 +401,77 @@ class attention_cost:
         yield case(n, heads * d_head, heads, label="random sizes")
 
     def reference(n, d_model, heads):
-        d_head, flops = d_model // heads, 0
-        products = [(n, d_model, d_model)] * 4 + [(n, d_head, n), (n, n, d_head)] * heads
-        for rows, inner, columns in products:
-            flops += rows * columns * (inner + inner)  # each entry: `inner` products, and as many additions
-        return _cost(sum(d_model for _ in range(4 * d_model)), flops, sum(n * n for _ in range(heads)))
+        def flops(products):  # each entry is a sum of `inner` products: as many multiplications, as many additions
+            return float(sum(rows * columns * (inner + inner) for rows, inner, columns in products))
+
+        d_head = d_model // heads
+        return {
+            "parameters": float(sum(d_model for _ in range(4 * d_model))),
+            "projection_flops": flops([(n, d_model, d_model)] * 4),
+            "attention_flops": flops([(n, d_head, n), (n, n, d_head)] * heads),
+            "weights": float(sum(n * n for _ in range(heads))),
+        }
 
     class misconceptions:
         def multiplications_only(n, d_model, heads):
-            """You count multiplications only. Each of them is followed by an addition: 2 FLOPs for each pair."""
-            return _cost(4 * d_model**2, 4 * n * d_model**2 + 2 * n**2 * d_model, heads * n**2)
+            """You count multiplications only. Each comes with an addition: a product of (a, b) and (b, c) costs 2abc."""
+            return _cost(n, d_model, heads, projections=4, attention=2)
 
         def three_matrices(n, d_model, heads):
             """There are four matrices: you leave out w_o, which every merged row is multiplied by."""
-            return _cost(3 * d_model**2, 6 * n * d_model**2 + 4 * n**2 * d_model, heads * n**2)
+            return _cost(n, d_model, heads, parameters=3, projections=6)
 
         def parameters_of_three(n, d_model, heads):
             """You leave out the parameters of w_o: there are four matrices of shape (d_model, d_model)."""
-            return _cost(3 * d_model**2, 8 * n * d_model**2 + 4 * n**2 * d_model, heads * n**2)
+            return _cost(n, d_model, heads, parameters=3)
 
         def output_projection_for_free(n, d_model, heads):
             """The product with w_o costs as much as each of the other three projections, and is missing in your FLOPs."""
-            return _cost(4 * d_model**2, 6 * n * d_model**2 + 4 * n**2 * d_model, heads * n**2)
+            return _cost(n, d_model, heads, projections=6)
+
+        def one_projection(n, d_model, heads):
+            """You count the FLOPs of one projection. There are four: queries, keys, values, and the one by w_o."""
+            return _cost(n, d_model, heads, projections=2)
+
+        def one_matrix(n, d_model, heads):
+            """You count the parameters of one matrix. There are four: w_q, w_k, w_v and w_o."""
+            return _cost(n, d_model, heads, parameters=1)
 
         def heads_of_full_width(n, d_model, heads):
             """You give every head matrices of full width. The heads share them: each has d_model / heads columns."""
-            return _cost(heads * 4 * d_model**2, heads * (8 * n * d_model**2 + 4 * n**2 * d_model), heads * n**2)
+            return _cost(n, d_model, heads, 4 * heads, 8 * heads, 4 * heads)
 
         def parameters_times_heads(n, d_model, heads):
             """You multiply the parameters by the number of heads. The heads share the four matrices, a slice each."""
-            return _cost(heads * 4 * d_model**2, 8 * n * d_model**2 + 4 * n**2 * d_model, heads * n**2)
+            return _cost(n, d_model, heads, parameters=4 * heads)
+
+        def projections_times_heads(n, d_model, heads):
+            """You multiply the FLOPs of the projections by the number of heads. x is projected once, for all heads."""
+            return _cost(n, d_model, heads, projections=8 * heads)
 
         def scores_of_full_width(n, d_model, heads):
-            """You multiply scores of full width by the number of heads. A head's queries and keys are d_head wide
-            only."""
-            return _cost(4 * d_model**2, 8 * n * d_model**2 + heads * 4 * n**2 * d_model, heads * n**2)
+            """Your scores have full width in each head. A head's queries, keys and values are only d_head wide."""
+            return _cost(n, d_model, heads, attention=4 * heads)
 
         def one_head_only(n, d_model, heads):
-            """The FLOPs of the scores and of the mixing are those of one head. All heads do this."""
-            return _cost(4 * d_model**2, 8 * n * d_model**2 + 4 * n**2 * (d_model // heads), heads * n**2)
+            """The FLOPs of the attention are those of one head. All heads do this."""
+            return _cost(n, d_model, heads, attention=4 / heads)
 
         def scores_only(n, d_model, heads):
             """The scores are counted, the mixing of the values is not: weights @ v is a matrix product too."""
-            return _cost(4 * d_model**2, 8 * n * d_model**2 + 2 * n**2 * d_model, heads * n**2)
-
-        def projections_only(n, d_model, heads):
-            """Only the four projections are counted. In every head q @ k^T and weights @ v are matrix products too."""
-            return _cost(4 * d_model**2, 8 * n * d_model**2, heads * n**2)
-
-        def attention_only(n, d_model, heads):
-            """The four projections are missing in your FLOPs: each is an (n, d_model) times (d_model, d_model)
-            product."""
-            return _cost(4 * d_model**2, 4 * n**2 * d_model, heads * n**2)
+            return _cost(n, d_model, heads, attention=2)
 
         def one_matrix_of_weights(n, d_model, heads):
             """Each head has attention weights of its own, n * n of them; you count those of one."""
-            return _cost(4 * d_model**2, 8 * n * d_model**2 + 4 * n**2 * d_model, n**2)
+            return _cost(n, d_model, heads, weights=1 / heads)
 
-        def weights_of_each_width(n, d_model, heads):
+        def weights_of_each_number(n, d_model, heads):
             """A pair of tokens has one attention weight in each head, not one for each number of d_model."""
-            return _cost(4 * d_model**2, 8 * n * d_model**2 + 4 * n**2 * d_model, n**2 * d_model)
+            return _cost(n, d_model, heads, weights=d_model / heads)
 
         def biases_counted(n, d_model, heads):
             """You count biases. The projections of this chapter have none: four matrices, nothing else."""
-            return _cost(4 * d_model**2 + 4 * d_model, 8 * n * d_model**2 + 4 * n**2 * d_model, heads * n**2)
+            return _cost(n, d_model, heads) | {"parameters": float(4 * d_model**2 + 4 * d_model)}
 
 
 @question(answer="c")

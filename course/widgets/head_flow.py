@@ -30,12 +30,12 @@ class HeadFlow(Card):
         self.merge = Driven(merge, ch03.merge_heads, "merge_heads")
         self.attention = Driven(attention, ch03.multi_head_attention, "multi_head_attention")
         rng = np.random.default_rng(3)
-        self.x = rng.standard_normal((N, D_MODEL))
-        self.p = {name: rng.standard_normal((D_MODEL, D_MODEL)) / np.sqrt(D_MODEL) for name in ("w_k", "w_v", "w_o")}
-        self.p["w_q"] = 2.5 * rng.standard_normal((D_MODEL, D_MODEL)) / np.sqrt(D_MODEL)
+        self.x = rng.uniform(-1, 1, (N, D_MODEL))
+        sizes = {"w_q": 2.0, "w_k": 2.0, "w_v": 1.5, "w_o": 1.5}  # so that all numbers are about as large
+        self.p = {name: s * rng.standard_normal((D_MODEL, D_MODEL)) / np.sqrt(D_MODEL) for name, s in sizes.items()}
         self.heads = w.ToggleButtons(options=[1, 2, 4], value=2, description="heads", style={"button_width": "auto"})
         self.token = w.ToggleButtons(
-            options=TOKENS, value="cat", description="strips show", style={"button_width": "auto"}
+            options=TOKENS, value="cat", description="numbers of", style={"button_width": "auto"}
         )
         self.stepper = Stepper(names=STEPS)
         self.flow = Flow(
@@ -64,7 +64,7 @@ class HeadFlow(Card):
             boxes=self._boxes(a), arrows=self._arrows(), step=self.stepper.step, note=self._note(a),
             greyed=all(d.source == "course" for d in drawn),
         )  # fmt: skip
-        self.say(of_all(drawn, "split_heads, merge_heads and multi_head_attention"))
+        self.say(of_all(drawn, "`split_heads`, `merge_heads` and `multi_head_attention`"))
 
     def _boxes(self, a: dict[str, Any]) -> list[dict[str, Any]]:
         """A column of boxes for each step; heads stand under one another."""
@@ -116,17 +116,8 @@ class HeadFlow(Card):
         """Shapes and the chosen token's numbers, step by step, as a figure for print."""
         import matplotlib.pyplot as plt
 
-        boxes = self._boxes(self.compute())
-        figure, axis = plt.subplots(figsize=(9, 3.6))
-        colours = {"query": plots.QUERY, "key": plots.KEY, "value": plots.VALUE, "attention": plots.ATTENTION}
-        for box in boxes:
-            colour = colours.get(box["role"], plots.GREY)
-            text = f"{box['label']}\n{box['shape']}"
-            frame = {"boxstyle": "round", "facecolor": "white", "edgecolor": colour}
-            axis.text(box["x"], -box["y"], text, ha="center", va="center", fontsize=8, color=colour, bbox=frame)
-        height = max(box["y"] for box in boxes)
-        axis.set(xlim=(-0.6, 6.6), ylim=(-height - 0.6, 0.6), title="Project, split, attend, mix, merge, project back")
-        axis.axis("off")
+        figure, axes = plt.subplots(figsize=(9, 3.6))
+        plots.flow(axes, self.flow.boxes, self.flow.arrows, title="Project, split, attend, mix, merge, project back")
         return figure
 
 

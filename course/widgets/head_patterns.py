@@ -11,7 +11,7 @@ import numpy as np
 from course import plots
 from course.supplied import ch03
 from course.widgets.base import Card, Driven, slider, switch
-from course.widgets.views import Bars, Heatmap
+from course.widgets.views import Heatmap
 
 TOKENS = ["The", "cat", "sat", "on", "the", "mat", "because", "it", "was", "tired"]
 CLASSES = ["article", "noun", "verb", "preposition", "conjunction", "pronoun", "adjective"]
@@ -68,16 +68,20 @@ class HeadPatterns(Card):
             column_title="key", vmin=0.0, vmax=1.0, legend=False,
             description="Table of the chosen head's attention weights, one row for each word that asks",
         )  # fmt: skip
-        self.bars = Bars(labels=TOKENS, role="key", heading_before="What", heading_chip="it",
-                         heading_after="looks at in each head")  # fmt: skip
+        self.looks = Heatmap(
+            row_labels=TOKENS, column_labels=[f"head {h}" for h in range(len(HEADS))], row_role="key",
+            row_title="key", vmin=0.0, vmax=1.0, legend=False, note="Each column sums to 1: one look for each head.",
+            description="The chosen word's attention weights, one column for each head",
+        )  # fmt: skip
         controls = [self.head, self.strength, self.look_back]
-        super().__init__("Four heads read one sentence", controls, [self.weights, self.bars])
+        super().__init__("Four heads read one sentence", controls, [self.weights, self.looks])
         for control in (self.head, self.strength, self.look_back):
             self.listen(control, "value", lambda _: None)
-        self.listen(self.weights, "selected_row", self._select)
+        self.listen(self.weights, "selected_row", self._select_word)
+        self.listen(self.looks, "selected_row", lambda _: None)  # its rows are keys: there is nothing to choose
         self.redraw()
 
-    def _select(self, row: int) -> None:
+    def _select_word(self, row: int) -> None:
         self.token = row if row >= 0 else self.token
 
     @property
@@ -93,14 +97,18 @@ class HeadPatterns(Card):
         """Show the chosen head's weights, and what the chosen word looks at in all heads."""
         drawn, head = self.compute(), list(HEADS).index(self.head.value)
         weights, wrong, greyed = drawn.values[1], drawn.wrong(1), drawn.source == "course"
-        hidden = np.zeros((N, N), bool) if self.mask is None else ~self.mask & (weights[head] == 0)
+        hidden = np.zeros((N, N), bool) if self.mask is None else ~self.mask
         self.weights.show(
             title=f"Head {self.head.value}", note=HEADS[self.head.value], values=weights[head], wrong=wrong[head],
-            expected=drawn.expected[1][head], masked=hidden, selected_row=self.token, greyed=greyed,
+            expected=drawn.expected[1][head], masked=hidden & (weights[head] == 0), selected_row=self.token,
+            greyed=greyed,
         )  # fmt: skip
-        self.bars.show(heading_chip=TOKENS[self.token], greyed=greyed, wrong=wrong[:, self.token].any(axis=0), columns=[
-            {"title": f"head {h}", "values": weights[h, self.token], "vmax": 1.0} for h in range(len(HEADS))
-        ])  # fmt: skip
+        i = self.token
+        self.looks.show(
+            title=f"What \u201c{TOKENS[i]}\u201d looks at", values=weights[:, i].T, wrong=wrong[:, i].T,
+            expected=drawn.expected[1][:, i].T, masked=np.outer(hidden[i], np.ones(len(HEADS), bool)) &
+            (weights[:, i].T == 0), selected_row=-1, greyed=greyed,
+        )  # fmt: skip
         self.say(drawn)
 
     def figure(self) -> Any:

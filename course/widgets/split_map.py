@@ -30,7 +30,7 @@ class SplitMap(Card):
         shared = {"digits": 1, "vmin": 0.0, "vmax": 4.0, "legend": False}
         columns = [str(c) for c in range(D_MODEL)]
         self.before = Heatmap(
-            **shared, values=X, row_labels=TOKENS, column_labels=columns, title=f"x, shape {X.shape}",
+            **shared, values=X, row_labels=TOKENS, column_labels=columns, title=f"x: {X.shape}",
             note="2.3 is token 2, column 3: one shade for each token.",
             description="The input: number t.c stands in the row of token t and in column c",
         )  # fmt: skip
@@ -50,16 +50,16 @@ class SplitMap(Card):
         flat = [cut.values[0], cut.wrong(), cut.expected[0]]
         values, wrong, expected = (a.reshape(heads * n, d_head) for a in flat)
         self.cut.show(
-            title=f"split_heads(x, {heads}), shape {cut.values[0].shape}", values=values, wrong=wrong,
+            title=f"split_heads: {cut.values[0].shape}", values=values, wrong=wrong,
             expected=expected, row_labels=[f"head {h} \u00b7 {t}" for h in range(heads) for t in TOKENS],
             column_labels=[str(c) for c in range(d_head)], greyed=cut.source == "course",
             note="A head holds every token, and of each the same columns.",
         )  # fmt: skip
         self.after.show(
-            title=f"merge_heads(...), shape {merged.values[0].shape}", values=merged.values[0], wrong=merged.wrong(),
+            title=f"merge_heads: {merged.values[0].shape}", values=merged.values[0], wrong=merged.wrong(),
             expected=merged.expected[0], greyed=merged.source == "course", note="Merging undoes splitting.",
         )  # fmt: skip
-        self.say(of_all([cut, merged], "split_heads and merge_heads"))
+        self.say(of_all([cut, merged], "`split_heads` and `merge_heads`"))
 
     def figure(self) -> Any:
         """The three tables, as a figure for print."""

@@ -18,13 +18,10 @@
 # the largest GPT-3 has 96.
 
 # %%
-import time
-
 import matplotlib.pyplot as plt
 import numpy as np
-from tqdm.auto import tqdm
 
-from course import begin, check, plots, progress
+from course import begin, check, progress
 from course.carry import scaled_dot_product_attention, softmax  # from ch02 and ch01: yours, once they pass there
 from course.widgets import head_flow, head_patterns, split_map
 
@@ -40,7 +37,7 @@ begin("ch03_multi_head")
 # and what it fetches is the average of the two. The way out is simple. Use **several heads**. Each has queries, keys
 # and values of its own, and its own softmax, so each has a whole 1 to give away.
 #
-# Pick a head below. Then click a row of the table to choose another word.
+# Pick a head below. Click a row of the first table to choose another word.
 
 # %% demonstration=true
 head_patterns()
@@ -50,9 +47,9 @@ head_patterns()
 # the picture shows four tables of attention weights for one sentence. Head 0 looks at the word before, head 1 leads
 # from "it" to "cat", head 2 joins words of the same kind, head 3 always looks at the first word.*
 #
-# **Try** Select the row "it" and read the four columns of bars: one word, four different looks. Then pull the strength
-# down to 0. What do all heads do now? (A query of length 0 gives every key the score 0, so all weights are 0.10.) Last,
-# switch the mask on: words that come later are hidden, and the others share their weight.
+# **Try** The second table shows what "it" looks at: one word, four different looks. Choose other words. Then pull the
+# strength down to 0. What do all heads do now? (A query of length 0 gives every key the score 0, so all weights are
+# 0.10.) Last, switch the mask on: words that come later are hidden, and the others share their weight.
 #
 # > **Made by hand.** Nobody trained these four heads. Each word has a made-up vector (its place, its kind of word,
 # > whether it is alive), and the projections were chosen so that the patterns come out clean. In trained models, heads
@@ -314,8 +311,7 @@ print("two heads against one, largest difference:", np.abs(two_heads - one_head)
 #
 # {{ch03.attention_cost}}
 #
-# Before you write it, guess: which of the three numbers change if you use 8 heads in place of 1, at the same
-# $d_{model}$?
+# Before you write it, guess: which of these numbers change if you use 8 heads in place of 1, at the same $d_{model}$?
 
 
 # %% exercise="ch03.attention_cost"
@@ -328,19 +324,24 @@ def attention_cost(n: int, d_model: int, heads: int) -> dict[str, int]:
         heads: number of heads; it divides d_model.
 
     Returns:
-        A dictionary of three whole numbers:
+        A dictionary of four whole numbers:
         "parameters": entries of w_q, w_k, w_v and w_o together; there are no biases.
-        "flops": FLOPs of all matrix products, 2abc for shapes (a, b) and (b, c).
+        "projection_flops": FLOPs of the four products with these matrices.
+        "attention_flops": FLOPs of the scores and of the mixing of values, all heads together.
         "weights": attention weights of all heads together.
 
     >>> attention_cost(n=2, d_model=4, heads=2)
-    {'parameters': 64, 'flops': 320, 'weights': 8}
+    {'parameters': 64, 'projection_flops': 256, 'attention_flops': 64, 'weights': 8}
     """
     ### BEGIN SOLUTION
     d_head = d_model // heads
-    projections = 4 * (2 * n * d_model * d_model)  # to queries, keys and values, and by w_o
-    scores = 2 * n * d_head * n  # of one head; mixing the values costs the same
-    return {"parameters": 4 * d_model**2, "flops": projections + heads * 2 * scores, "weights": heads * n**2}
+    one_head = 2 * (2 * n * n * d_head)  # (n, d_head) times (d_head, n), then (n, n) times (n, d_head)
+    return {
+        "parameters": 4 * d_model**2,
+        "projection_flops": 4 * (2 * n * d_model**2),
+        "attention_flops": heads * one_head,
+        "weights": heads * n**2,
+    }
     ### END SOLUTION
 
 
@@ -348,8 +349,11 @@ def attention_cost(n: int, d_model: int, heads: int) -> dict[str, int]:
 # <details><summary>Hint: list the products</summary>
 #
 # Write down the shapes of every matrix product in your `multi_head_attention`: four before and after the heads, and two
-# inside of each head. In the example n = 2, d_model = 4, so a projection costs 2 * 2 * 4 * 4 = 64.
+# inside of each head. In the example n = 2, d_model = 4, so one projection costs 2 * 2 * 4 * 4 = 64.
 # </details>
+#
+# Look at your formulas: the projections grow with $n$, the attention with $n^2$. Twice as long a text costs twice as
+# much here and four times as much there. That is why long texts are expensive.
 
 # %% question="ch03.equal_width"
 
@@ -362,6 +366,10 @@ def attention_cost(n: int, d_model: int, heads: int) -> dict[str, int]:
 # whatever else a machine does can only make a run slower.
 
 # %% demonstration=true
+from time import perf_counter
+
+from tqdm.auto import tqdm
+
 n, d_model, rounds, budget = 128, 128, 60, 6.0  # at most so many rounds, and so many seconds
 head_counts = [1, 2, 4, 8, 16]
 rng = np.random.default_rng(3)
@@ -384,16 +392,16 @@ def softmax_alone(q, k, v, scores) -> None:
 
 def milliseconds(action, *arguments) -> float:
     """How long one call takes."""
-    start = time.perf_counter()
+    start = perf_counter()
     action(*arguments)
-    return 1000 * (time.perf_counter() - start)
+    return 1000 * (perf_counter() - start)
 
 
 shapes = {h: [(h, n, d_model // h), (h, d_model // h, n), (h, n, d_model // h), (h, n, n)] for h in head_counts}
 arrays = {h: [rng.standard_normal(shape) for shape in shapes[h]] for h in head_counts}
 parts = ["all (your function)", "matrix products alone", "scale and softmax alone"]
 best = {name: dict.fromkeys(head_counts, np.inf) for name in parts}
-start = time.perf_counter()
+start = perf_counter()
 runs = 0
 for _ in tqdm(range(rounds), desc="measuring", leave=False):
     for h in head_counts:
@@ -401,21 +409,25 @@ for _ in tqdm(range(rounds), desc="measuring", leave=False):
         for name, call in zip(parts, calls, strict=True):
             best[name][h] = min(best[name][h], milliseconds(*call))
     runs += 1
-    if time.perf_counter() - start > budget:
+    if perf_counter() - start > budget:
         break
 
 print(f"n = {n}, d_model = {d_model}; shortest time of {runs} runs, in milliseconds")
 print("heads  parameters  FLOPs (millions)  attention weights     all  products  softmax")
-for h in head_counts:
-    cost = attention_cost(n, d_model, h)
-    print(f"{h:>5} {cost['parameters']:>11,} {cost['flops'] / 1e6:>17.1f} {cost['weights']:>18,}", end="")
+costs = {h: attention_cost(n, d_model, h) for h in head_counts}
+flops = {h: cost["projection_flops"] + cost["attention_flops"] for h, cost in costs.items()}
+for h, cost in costs.items():
+    print(f"{h:>5} {cost['parameters']:>11,} {flops[h] / 1e6:>17.1f} {cost['weights']:>18,}", end="")
     print("".join(f"{best[name][h]:>{width}.2f}" for name, width in zip(parts, (8, 10, 9), strict=True)))
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8))
-one = attention_cost(n, d_model, 1)
-for name, label in {"parameters": "parameters", "flops": "FLOPs", "weights": "attention weights"}.items():
-    ratio = [attention_cost(n, d_model, h)[name] / one[name] for h in head_counts]
-    left.plot(head_counts, ratio, marker={"parameters": "s", "flops": "o", "weights": "D"}[name], label=label)
+counted = {
+    "parameters": [cost["parameters"] for cost in costs.values()],
+    "FLOPs": list(flops.values()),
+    "attention weights": [cost["weights"] for cost in costs.values()],
+}
+for (label, numbers), marker in zip(counted.items(), "soD", strict=True):
+    left.plot(head_counts, np.array(numbers) / numbers[0], marker=marker, label=label)
 left.set(title="Counted", ylabel="times as much as with 1 head", yscale="log")
 left.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
 for name, marker in zip(parts, "oDs", strict=True):

@@ -95,18 +95,20 @@ def test_the_mask_hides_what_comes_later():
     assert np.allclose(np.sum(card.weights.values, axis=1), 1)
 
 
-def test_a_row_that_is_chosen_moves_the_bars():
+def test_the_chosen_word_is_shown_in_all_heads():
     card = head_patterns()
-    assert card.bars.heading_chip == "it"
+    assert "it" in card.looks.title
     card.weights.selected_row = TOKENS.index("tired")
-    assert card.bars.heading_chip == "tired"
-    assert np.argmax(card.bars.columns[0]["values"]) == TOKENS.index("was")
+    assert "tired" in card.looks.title
+    assert [TOKENS[j] for j in np.argmax(card.looks.values, axis=0)] == ["was", "tired", "tired", "The"]
+    card.looks.selected_row = 3
+    assert card.looks.selected_row == -1
 
 
 def test_wrong_weights_are_marked_and_a_wrong_output_is_told():
     card = head_patterns(scaled_by_d_model)
     assert np.any(card.weights.wrong)
-    assert np.any(card.bars.wrong)
+    assert np.any(card.looks.wrong)
     card = head_patterns(without_the_last_projection)
     assert not np.any(card.weights.wrong)
     assert "item 0 of the result differs first" in card._status.value

@@ -108,30 +108,39 @@ class multi_head_attention:
 
 class attention_cost:
     def in_closed_form(n, d_model, heads):
+        parameters = 4 * d_model**2
         return {
-            "parameters": 4 * d_model**2, "flops": 8 * n * d_model**2 + 4 * n**2 * d_model, "weights": heads * n * n
+            "parameters": parameters, "projection_flops": 2 * n * parameters,
+            "attention_flops": 4 * n**2 * d_model, "weights": heads * n * n,
         }  # fmt: skip
 
     def product_by_product(n, d_model, heads):
         def product(a, b, c):
             return 2 * a * b * c
 
-        d_head = d_model // heads
-        flops = sum(product(n, d_model, d_model) for _ in ("q", "k", "v", "o"))
+        d_head, attention = d_model // heads, 0
         for _ in range(heads):
-            flops += product(n, d_head, n) + product(n, n, d_head)
-        return dict(parameters=4 * d_model * d_model, flops=flops, weights=heads * n**2)
+            attention += product(n, d_head, n) + product(n, n, d_head)
+        projections = sum(product(n, d_model, d_model) for _ in ("q", "k", "v", "o"))
+        return dict(
+            parameters=4 * d_model * d_model,
+            projection_flops=projections,
+            attention_flops=attention,
+            weights=heads * n**2,
+        )
 
     def in_floats(n, d_model, heads):
         d_head = d_model / heads
         return {
             "weights": np.float64(n * n * heads),
-            "flops": 4 * 2 * n * d_model**2 + heads * (2 * n * d_head * n + 2 * n * n * d_head),
+            "projection_flops": 4 * 2 * n * d_model**2,
+            "attention_flops": heads * (2 * n * d_head * n + 2 * n * n * d_head),
             "parameters": np.int64(3 * heads * d_model * d_head + d_model**2),
         }
 
     def by_counting_arrays(n, d_model, heads):
-        w = np.empty((4, d_model, d_model))
-        q = np.empty((heads, n, d_model // heads))
-        weights = np.empty((heads, n, n))
-        return {"parameters": w.size, "flops": 2 * n * w.size + 4 * q.size * n, "weights": weights.size}
+        w, q, weights = np.empty((4, d_model, d_model)), np.empty((heads, n, d_model // heads)), np.empty((heads, n, n))
+        return {
+            "parameters": w.size, "projection_flops": 2 * n * w.size, "attention_flops": 4 * q.size * n,
+            "weights": weights.size,
+        }  # fmt: skip

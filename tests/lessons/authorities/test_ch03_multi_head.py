@@ -73,8 +73,12 @@ def test_ch03_cost_agrees_with_torchs_counters(n, d_model, heads):
         q, k, v = (torch.stack((x @ p[name]).tensor_split(heads, dim=1)) for name in ("w_q", "w_k", "w_v"))
         weights = torch.softmax(q @ k.mT / (d_model // heads) ** 0.5, dim=-1)
         torch.cat(list(weights @ v), dim=1) @ p["w_o"]
+    with FlopCounterMode(display=False) as projections:
+        for w in p.values():
+            x @ w
     layer = torch.nn.MultiheadAttention(d_model, heads, bias=False)
     cost = find("ch03.attention_cost").reference(n, d_model, heads)
-    assert cost["flops"] == counter.get_total_flops()
+    assert cost["projection_flops"] + cost["attention_flops"] == counter.get_total_flops()
+    assert cost["projection_flops"] == projections.get_total_flops()
     assert cost["parameters"] == sum(w.numel() for w in layer.parameters())
     assert cost["weights"] == weights.numel()
