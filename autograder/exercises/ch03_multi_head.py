@@ -90,6 +90,23 @@ class split_heads:
             """`heads` is the number of heads, you use it as the width of a head. The width is d_model / heads."""
             return x.reshape(len(x), -1, heads).transpose(1, 0, 2)
 
+        def a_list_of_slices(x, heads):
+            """The slices are right, but they come in a list. `np.stack` makes one array of them."""
+            d_head = x.shape[1] // heads
+            return [x[:, i * d_head : (i + 1) * d_head] for i in range(heads)]
+
+        def rows_split(x, heads):
+            """`np.split` cuts along axis 0 by default, so it shares out the tokens. Cut the columns: axis 1."""
+            return np.array(np.split(x, heads))
+
+        def width_as_a_float(x, heads):
+            """`/` gives a float, and a length has to be a whole number. Use `//`."""
+            return x.reshape(len(x), heads, x.shape[1] / heads).swapaxes(0, 1)
+
+        def heads_last(x, heads):
+            """Your heads are the last axis: (n, d_head, heads). They come first: (heads, n, d_head)."""
+            return np.dstack(np.split(x, heads, axis=1))
+
 
 @exercise(
     points=2, minutes=5, source="Vaswani et al. 2017, section 3.2.2: Concat(head_1, ..., head_h)", forbids=NUMPY_ONLY
@@ -148,6 +165,14 @@ class merge_heads:
             `transpose(1, 0, 2)` or `swapaxes`."""
             return x.T.reshape(x.shape[1], -1)
 
+        def first_head_only(x):
+            """Only head 0 is in your result. All heads belong into it, side by side."""
+            return x[0]
+
+        def joined_along_a_third_axis(x):
+            """`np.concatenate` takes the heads one by one, and each has two axes only: side by side is axis 1, or -1."""
+            return np.concatenate(x, axis=2)
+
 
 def attend(q, k, v, mask=None, scale=None):
     """Attention of every head by itself: (heads, n, d_head) three times; returns outputs and weights."""
@@ -184,7 +209,7 @@ class multi_head_attention:
             d_model = heads * d_head
             x = rng.standard_normal((n, d_model))
             yield case(x, _weights(rng, d_model), heads, label=f"{n} tokens, d_model = {d_model}, {heads} heads")
-        n, heads, d_head = (int(rng.integers(low, high)) for low, high in [(5, 8), (2, 4), (2, 5)])
+        n, heads, d_head = int(rng.choice([5, 7])), int(rng.integers(2, 4)), int(rng.integers(2, 5))
         masks = {"a random mask": rng.random((n, n)) < 0.5, "a mask of the past": np.tri(n, dtype=bool)}
         for name, mask in masks.items():
             mask[np.arange(n), rng.integers(0, n, n) if name == "a random mask" else 0] = (
@@ -340,6 +365,28 @@ class multi_head_attention:
             """Queries and keys are swapped: rows of the weights belong to queries, columns to keys, q @ k^T."""
             q, k, v = projected(x, p, heads)
             out, w = attend(k, q, v, mask)
+            return merge(out) @ p["w_o"], w
+
+        def all_axes_reversed(x, p, heads, mask=None):
+            """`k.T` of three axes reverses all of them. Swap the last two only: `swapaxes(1, 2)`."""
+            q, k, v = projected(x, p, heads)
+            w = softmax(q @ k.T / np.sqrt(q.shape[-1]))
+            return merge(w @ v) @ p["w_o"], w
+
+        def output_projection_before_merging(x, p, heads, mask=None):
+            """You multiply by w_o before merging: a head's result is only d_head wide. Merge first, then `@ p["w_o"]`."""
+            out, w = attend(*projected(x, p, heads), mask)
+            return merge(out @ p["w_o"]), w
+
+        def where_without_a_mask(x, p, heads, mask=None):
+            """If mask is None, `np.where(None, ...)` hides everything, and 0 / 0 is NaN. Ask `if mask is not None:` first."""
+            q, k, v = projected(x, p, heads)
+            w = softmax(np.where(mask, q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1]), -np.inf))
+            return merge(w @ v) @ p["w_o"], w
+
+        def mask_asked_for_its_truth(x, p, heads, mask=None):
+            """`if mask:` asks whether a whole array is true. Ask whether there is one: `if mask is not None:`."""
+            out, w = attend(*projected(x, p, heads), mask if mask else None)
             return merge(out) @ p["w_o"], w
 
         def mask_ignored(x, p, heads, mask=None):

@@ -39,7 +39,8 @@ class HeadFlow(Card):
         )
         self.stepper = Stepper(names=STEPS)
         self.flow = Flow(
-            description="Boxes from left to right: tokens, projections, one row of boxes for each head, merged, output"
+            title="One token\u2019s numbers on their way",
+            description="Boxes from left to right: tokens, projections, one row of boxes for each head, merged, output",
         )
         controls = [self.heads, self.token, self.stepper]
         super().__init__("From tokens to heads and back", controls, [self.flow])
