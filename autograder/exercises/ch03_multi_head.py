@@ -427,12 +427,13 @@ class multi_head_attention:
             return merge(out) @ p["w_o"], w
 
 
-def _cost(n, d_model, heads, parameters=4, projections=8, attention=4.0, weights=1.0):
-    """The four numbers, with the factors in which wrong versions differ."""
-    return {
-        "parameters": float(parameters * d_model**2), "projection_flops": float(projections * n * d_model**2),
-        "attention_flops": float(attention * n**2 * d_model), "weights": float(weights * heads * n**2),
+def _cost(n, d_model, heads, parameters=4, projections=8, attention=4, **others):
+    """The four numbers, with the factors in which wrong versions differ, or with others in their place."""
+    numbers = {
+        "parameters": parameters * d_model**2, "projection_flops": projections * n * d_model**2,
+        "attention_flops": attention * n**2 * d_model, "weights": heads * n**2,
     }  # fmt: skip
+    return {name: float(number) for name, number in (numbers | others).items()}
 
 
 @exercise(points=3, minutes=10, source="the matrix products of Vaswani et al. 2017, section 3.2.2, counted by hand")
@@ -502,7 +503,7 @@ class attention_cost:
 
         def one_head_only(n, d_model, heads):
             """The FLOPs of the attention are those of one head. All heads do this."""
-            return _cost(n, d_model, heads, attention=4 / heads)
+            return _cost(n, d_model, heads, attention_flops=4 * n**2 * (d_model // heads))
 
         def scores_only(n, d_model, heads):
             """The scores are counted, the mixing of the values is not: weights @ v is a matrix product too."""
@@ -510,15 +511,15 @@ class attention_cost:
 
         def one_matrix_of_weights(n, d_model, heads):
             """Each head has attention weights of its own, n * n of them; you count those of one."""
-            return _cost(n, d_model, heads, weights=1 / heads)
+            return _cost(n, d_model, heads, weights=n**2)
 
         def weights_of_each_number(n, d_model, heads):
             """A pair of tokens has one attention weight in each head, not one for each number of d_model."""
-            return _cost(n, d_model, heads, weights=d_model / heads)
+            return _cost(n, d_model, heads, weights=n**2 * d_model)
 
         def biases_counted(n, d_model, heads):
             """You count biases. The projections of this chapter have none: four matrices, nothing else."""
-            return _cost(n, d_model, heads) | {"parameters": float(4 * d_model**2 + 4 * d_model)}
+            return _cost(n, d_model, heads) | {"parameters": 4.0 * d_model**2 + 4 * d_model}
 
 
 @question(answer="c")

@@ -94,8 +94,8 @@ class HeadFlow(Card):
         arrows = [{"source": "x", "target": name, "step": 1} for name in "qkv"]
         for h in range(self.heads.value):
             arrows += [{"source": "q", "target": f"split{h}", "step": 2}]
-            arrows += [{"source": f"split{h}", "target": f"weights{h}", "step": 3}]
-            arrows += [{"source": f"weights{h}", "target": f"mixed{h}", "step": 4}]
+            arrows += [{"source": f"split{h}", "target": f"weights{h}", "label": f"k[{h}]", "step": 3}]
+            arrows += [{"source": f"weights{h}", "target": f"mixed{h}", "label": f"v[{h}]", "step": 4}]
             arrows += [{"source": f"mixed{h}", "target": "merged", "step": 5}]
         return [*arrows, {"source": "merged", "target": "output", "label": "w_o", "step": 6}]
 
