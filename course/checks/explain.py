@@ -74,14 +74,21 @@ def _related(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> d
     samples: dict[str, list[Sample]] = {}
     for case, got in zip(cases, results, strict=True):
         pairs = _pairs(case.expected, got)
-        arguments = influence.arguments(case.script, sheet.arguments)
+        given = influence.arguments(case.script, sheet.arguments)
+        given |= influence.plain_numbers(case.script, sheet.arguments)
         wanted = {name[:1].lower() + name[1:]: want for name, (want, _) in pairs.items()}
         for name, (want, have) in pairs.items():
-            if have is not None and want.shape == have.shape and want.dtype.kind == have.dtype.kind:
+            if have is not None and want.shape == have.shape and _alike(want, have):
                 others = {k: v for k, v in wanted.items() if v is not want}
-                one = Sample(want, have, sheet.tolerance or exact, arguments, others)
+                one = Sample(want, have, sheet.tolerance or exact, given, others)
                 samples.setdefault(name, []).append(one)
     return samples
+
+
+def _alike(want: np.ndarray, have: np.ndarray) -> bool:
+    """Whether both are numbers (a whole number may stand where a float is expected), or both truth values."""
+    kinds = {want.dtype.kind, have.dtype.kind}
+    return len(kinds) == 1 or kinds <= set("iuf")
 
 
 def _pairs(expected: list[Outcome], got: list[Outcome]) -> Pairs:

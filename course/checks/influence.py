@@ -167,3 +167,13 @@ def arguments(script: Script, names: list[str]) -> dict[str, np.ndarray]:
         if isinstance(array, np.ndarray):
             found[_name(script, place, names)] = array
     return found
+
+
+def plain_numbers(script: Script, names: list[str]) -> dict[str, np.ndarray]:
+    """Name -> array without axes, for every argument that is a number: sizes and counts, say."""
+    found = {}
+    for i, step in enumerate(script):
+        for name, value in [*enumerate(step["args"]), *step["kwargs"].items()]:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found[_name(script, [i, name], names)] = np.asarray(value)
+    return found

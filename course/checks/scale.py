@@ -75,19 +75,27 @@ def _length_text(known: list[tuple[Sample, float]]) -> tuple[str, str]:
     for name, length in lengths.items():
         for power, text in POWERS.items():
             if len(set(length)) > 1 and _close(np.abs(factors), length**power):
-                return sign + text.format("d"), f"d is the length of {name}"
+                return sign + text.format("d"), f"d is {name}"
     for (one, a), (two, b) in itertools.permutations(lengths.items(), 2):
         for power, text in ((0.5, "sqrt({})"), (1.0, "{}")):
             if len(set(a / b)) > 2 and _close(np.abs(factors), (a / b) ** power):
-                return sign + text.format("a/b"), f"a is the length of {one}, b that of {two}"
+                return sign + text.format("a/b"), f"a is {one}, b is {two}"
     return "", ""
 
 
 def _common_lengths(samples: list[Sample]) -> dict[str, np.ndarray]:
-    """`axis 1 of `k`` -> its length in each sample, for axes that are there, and not empty, in all of them."""
-    each = [{f"axis {axis} of `{name}`": n for name, array in s.arguments.items() for axis, n in enumerate(array.shape)}
-            for s in samples]  # fmt: skip
+    """`the length of axis 1 of `k`` -> it in each sample, for axes that are there, and not empty, in all of them.
+
+    Numbers among the arguments are lengths too: a `heads` or an `n`.
+    """
+    each = [{text: n for name, array in s.arguments.items() for text, n in _lengths(name, array)} for s in samples]
     return {key: np.array([e[key] for e in each], float) for key in each[0] if all(e.get(key) for e in each)}
+
+
+def _lengths(name: str, array: np.ndarray) -> list[tuple[str, float]]:
+    if array.ndim:
+        return [(f"the length of axis {axis} of `{name}`", n) for axis, n in enumerate(array.shape)]
+    return [(f"`{name}`", float(array))] if array > 0 else []
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:
@@ -117,8 +125,8 @@ ARGUMENT_USED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def _fits(argument: np.ndarray, want: np.ndarray) -> bool:
-    """Whether an argument can be added to a result without changing its shape."""
-    if argument.dtype.kind not in "iuf" or not 0 < argument.ndim <= want.ndim:
+    """Whether an argument can be added to a result without changing its shape; a number only to a number."""
+    if argument.dtype.kind not in "iuf" or not min(1, want.ndim) <= argument.ndim <= want.ndim:
         return False
     pairs = zip(argument.shape[::-1], want.shape[::-1], strict=False)
     return all(a in (1, n) for a, n in pairs) and bool(np.isfinite(argument).all())

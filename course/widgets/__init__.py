@@ -5,6 +5,8 @@ from course.widgets.cross_attention_map import cross_attention_map
 from course.widgets.dot_product_plane import dot_product_plane
 from course.widgets.encoder_steps import encoder_steps
 from course.widgets.gelu_curve import gelu_curve
+from course.widgets.head_flow import head_flow
+from course.widgets.head_patterns import head_patterns
 from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
@@ -14,6 +16,7 @@ from course.widgets.saturation import softmax_saturation
 from course.widgets.schedule_lab import schedule_lab
 from course.widgets.sinusoid_map import sinusoid_map
 from course.widgets.softmax_lab import softmax_lab
+from course.widgets.split_map import split_map
 from course.widgets.token_attention import token_attention
 from course.widgets.valley_lab import valley_lab
 
@@ -23,6 +26,8 @@ __all__ = [
     "dot_product_plane",
     "encoder_steps",
     "gelu_curve",
+    "head_flow",
+    "head_patterns",
     "loss_lab",
     "mask_lab",
     "norm_lab",
@@ -32,6 +37,7 @@ __all__ = [
     "sinusoid_map",
     "softmax_lab",
     "softmax_saturation",
+    "split_map",
     "token_attention",
     "valley_lab",
 ]

@@ -76,7 +76,7 @@ CHANGES: dict[str, tuple[Change, str, list[tuple[int, ...]], str]] = {
     "minus 1/d times what": (lambda w, a: -w / a["k"].shape[1], "float", TABLES, "axis 1 of `k`"),
     "sqrt(a/b) times what": (
         lambda w, a: w * (w.shape[1] / a["k"].shape[1]) ** 0.5, "float", [(2, 7), (4, 3), (3, 2)],
-        "b that of axis 1 of `k`"),
+        "b is the length of axis 1 of `k`"),
     "differs from case to case": (lambda w, a: w * (1.5 + np.abs(w).sum()), "float", [(2, 5), (4, 3)], "factor"),
     "too large by the same number (0.25)": (lambda w, a: w + 0.25, "float", TABLES, ""),
     "too small by the same number (2)": (lambda w, a: w - 2, "float", TABLES, ""),
