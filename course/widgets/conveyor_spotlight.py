@@ -1,0 +1,162 @@
+"""A recurrent network reads token by token; the spotlight of attention looks at all tokens at once (ch00)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from course import plots, supplied
+from course.supplied import ch00
+from course.widgets.base import Card, Driven, Drawn, Stepper, column, slider
+from course.widgets.views import Curves, Flow, number_text
+
+WORDS = ["keys", "to", "the", "old", "cabinet", "are", "lost"]
+FEATURES = ["thing", "plural", "verb", "small word"]  # made up by hand, as are the words' vectors
+VECTORS = np.array(
+    [[1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0.8], [0.3, 0, 0, 0.5], [1, -1, 0, 0], [0, 0, 1, 0.2], [0, 0, 0.8, 0]], float
+)
+KEY = np.array([1.0, -1, 0, 0])  # "key" in place of "keys"
+WIDTH = VECTORS.shape[1]
+VERB = WORDS.index("are")
+LOOKS_FOR = np.array([1.5, 1.5, 0, 0])  # the spotlight of "are", pointed by hand: a thing, plural
+INDEX = "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087"
+
+
+def weights(memory: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """W_h, a rotation times `memory`, so that a state keeps its size times that; W_x; and a bias of zeros."""
+    rng = np.random.default_rng(3)
+    rotation, _ = np.linalg.qr(rng.standard_normal((WIDTH, WIDTH)))
+    return memory * rotation, 0.8 * np.linalg.qr(rng.standard_normal((WIDTH, WIDTH)))[0], np.zeros(WIDTH)
+
+
+def two_runs(step: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """A function (w_h, w_x, b) -> states (2, n, WIDTH): for the sentence, and for the one that begins with "key"."""
+
+    def states(w_h: np.ndarray, w_x: np.ndarray, b: np.ndarray) -> np.ndarray:
+        runs = []
+        for first in (VECTORS[0], KEY):
+            h, run = np.zeros(WIDTH), []
+            for token in (first, *VECTORS[1:]):
+                h = step(h.copy(), token.copy(), w_h.copy(), w_x.copy(), b.copy())
+                run.append(h)
+            runs.append(run)
+        return np.array(runs)
+
+    return states
+
+
+class ConveyorSpotlight(Card):
+    """The widget; `step` is (h, x, w_h, w_x, b) -> new state, or None for the course's own."""
+
+    def __init__(self, step: Callable[..., Any] | None = None):
+        self.states = Driven(step and two_runs(step), two_runs(ch00.rnn_step), "rnn_step")
+        self.memory = slider(0.7, 0.0, 1.2, 0.05, "size of W\u2095")
+        self.stepper = Stepper(names=[f"the belt reads \u201c{word}\u201d" for word in WORDS])
+        self.belt = Flow(title="Conveyor belt (recurrent network): one token a step",
+                         description="Seven tokens in a row; below each the state that is made of it and the state before")  # fmt: skip
+        self.light = Flow(boxes=self._light_boxes(), arrows=self._light_arrows(),
+                          description="The same seven tokens; arrows from all of them at once to the result for are")  # fmt: skip
+        self.trace = Curves(
+            title="What is left of the first token", x_label="after token", y_label="percent",
+            note="How far apart the states are if the sentence begins with \u201ckey\u201d instead of \u201ckeys\u201d.",
+            description="A curve over the tokens: how much of the first token's trace is left in the state",
+        )  # fmt: skip
+        super().__init__("Conveyor belt and spotlight", [self.stepper, self.memory],
+                         [column([self.belt, self.light, self.trace])])  # fmt: skip
+        self.listen(self.stepper, "step", lambda _: None)
+        self.listen(self.memory, "value", lambda _: None)
+        self.redraw()
+
+    def compute(self) -> Drawn:
+        """The states of both runs, and whose they are."""
+        drawn = self.states(*weights(self.memory.value))
+        if drawn.source != "wrong":
+            return drawn
+        place = int(np.argwhere(drawn.wrong())[0][1])
+        message = f"Your `rnn_step` draws this, and it is not right yet: the state after token {place + 1} is the first that differs."  # fmt: skip
+        return replace(drawn, message=message)
+
+    def redraw(self) -> None:
+        """Show the belt, the spotlight and the trace at the current step."""
+        drawn, step = self.compute(), self.stepper.step
+        greyed = drawn.source == "course"
+        self.belt.show(boxes=self._belt_boxes(drawn), arrows=_belt_arrows(), step=step, greyed=greyed)
+        done = "after 1 step it is done" if step else "all tokens in this one step"
+        self.light.show(step=step, title=f"Spotlight (attention) of \u201care\u201d: {done}")
+        self.trace.show(series=self._trace_series(drawn), marker=float(step + 1), greyed=greyed)
+        self.say(drawn)
+
+    def _belt_boxes(self, drawn: Drawn) -> list[dict[str, Any]]:
+        """Tokens in the upper row, states in the lower one; the state before the first token is zero."""
+        states, wrong = drawn.values[0][0], drawn.wrong()[0].any(axis=-1)
+        boxes = [{"name": "h0", "label": "h" + INDEX[0], "x": 0, "y": 1, "step": 0, "values": np.zeros(WIDTH),
+                  "note": "The state before anything is read: zeros."}]  # fmt: skip
+        for t, word in enumerate(WORDS):
+            boxes.append(_token_box(t, t))
+            boxes.append({
+                "name": f"h{t + 1}", "label": "h" + INDEX[t + 1], "x": t + 1, "y": 1, "step": t, "role": "value",
+                "values": states[t], "wrong": bool(wrong[t]),
+                "note": f"The state after \u201c{word}\u201d: made of h{INDEX[t]} and of this token, by one call of rnn_step.",
+            })  # fmt: skip
+        return boxes
+
+    def _light_boxes(self) -> list[dict[str, Any]]:
+        made = [_token_box(t, 0) for t in range(len(WORDS))]
+        mixed = spotlight() @ VECTORS
+        note = "A weighted average of all seven vectors. The weights stand on the arrows; ch01 shows how to compute them."
+        return [*made, {"name": "out", "label": "result for are", "x": VERB + 1, "y": 1.6, "width": 1.6, "role": "attention",
+                        "values": mixed, "note": note}]  # fmt: skip
+
+    def _light_arrows(self) -> list[dict[str, Any]]:
+        return [{"source": f"x{t + 1}", "target": "out", "weight": float(share)} for t, share in enumerate(spotlight())]
+
+    def left(self, drawn: Drawn) -> np.ndarray:
+        """Percent of the first token's trace that is left after each token, shape (n,)."""
+        apart = np.linalg.norm(drawn.values[0][0] - drawn.values[0][1], axis=-1)
+        return 100 * apart / apart[0] if apart[0] > 0 else 0 * apart
+
+    def _trace_series(self, drawn: Drawn) -> list[dict[str, Any]]:
+        places, left = np.arange(1, len(WORDS) + 1), self.left(drawn)
+        name = f"belt: {number_text(left[VERB], 1)} percent left at \u201care\u201d"
+        return [{"name": name, "x": places, "y": left, "role": "value"}]
+
+    def figure(self) -> Any:
+        """The states and the fading trace, for print."""
+        import matplotlib.pyplot as plt
+
+        drawn = self.compute()
+        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
+        left.imshow(drawn.values[0][0], cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
+        left.set_yticks(range(len(WORDS)), [f"{i + 1}  {word}" for i, word in enumerate(WORDS)])
+        left.set(title="The belt's state after each token", xlabel="number of the state")
+        left.grid(False)
+        right.plot(range(1, len(WORDS) + 1), self.left(drawn), marker="o", color=plots.VALUE)
+        right.set(title="What is left of the first token", xlabel="after token", ylabel="percent", ylim=(0, None))
+        return figure
+
+
+def spotlight() -> np.ndarray:
+    """The weights with which "are" looks at each token, by what its spotlight looks for: shape (n,)."""
+    return supplied.softmax(VECTORS @ LOOKS_FOR)
+
+
+def _token_box(t: int, step: int) -> dict[str, Any]:
+    numbers = ", ".join(f"{name} {number_text(v, 1)}" for name, v in zip(FEATURES, VECTORS[t], strict=True) if v)
+    return {"name": f"x{t + 1}", "label": WORDS[t], "x": t + 1, "y": 0, "role": "plain", "step": step,
+            "values": VECTORS[t], "note": f"Token {t + 1}, a vector made up by hand: {numbers}."}  # fmt: skip
+
+
+def _belt_arrows() -> list[dict[str, Any]]:
+    arrows = []
+    for t in range(len(WORDS)):
+        arrows.append({"source": f"h{t}", "target": f"h{t + 1}", "step": t})
+        arrows.append({"source": f"x{t + 1}", "target": f"h{t + 1}", "step": t})
+    return arrows
+
+
+def conveyor_spotlight(step: Callable[..., Any] | None = None) -> ConveyorSpotlight:
+    """Show a recurrent network beside attention, step by step, the recurrent step computed by `step` if it is given."""
+    return ConveyorSpotlight(step)
