@@ -184,7 +184,7 @@ def _ids(text, vocabulary):
 @exercise(
     parts={"values": 2, "unknown characters": 1},
     minutes=6,
-    source="the table look-up in front of every language model, as in Sutskever et al. 2014, section 3.1",
+    source="a fixed vocabulary in front of a language model, as in Sutskever et al. 2014, section 3.1",
 )
 class encode:
     """Turn a text into a list of ids: each character's place in the vocabulary."""
@@ -383,7 +383,7 @@ def _starts(n, length, step=1):
 @exercise(
     parts={"values": 3, "bad lengths": 1},
     minutes=9,
-    source="overlapping windows, as a language model's training text is cut (Radford et al. 2018, section 3.1)",
+    source="contiguous windows, as those of a language model's training text (Radford et al. 2018, section 4.1)",
 )
 class sliding_windows:
     """All runs of so many neighbours in a sequence, one in each row."""

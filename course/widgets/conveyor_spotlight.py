@@ -10,7 +10,7 @@ import numpy as np
 
 from course import plots, supplied
 from course.supplied import ch00
-from course.widgets.base import Card, Driven, Drawn, Stepper, column, slider
+from course.widgets.base import Card, Drawn, Driven, Stepper, column, slider
 from course.widgets.views import Curves, Flow, number_text
 
 WORDS = ["keys", "to", "the", "old", "cabinet", "are", "lost"]
@@ -55,20 +55,27 @@ class ConveyorSpotlight(Card):
         self.states = Driven(step and two_runs(step), two_runs(ch00.rnn_step), "rnn_step")
         self.memory = slider(0.7, 0.0, 1.2, 0.05, "size of W\u2095")
         self.stepper = Stepper(names=[f"the belt reads \u201c{word}\u201d" for word in WORDS])
-        self.belt = Flow(title="Conveyor belt (recurrent network): one token a step",
-                         description="Seven tokens in a row; below each the state that is made of it and the state before")  # fmt: skip
-        self.light = Flow(boxes=self._light_boxes(), arrows=self._light_arrows(),
-                          description="The same seven tokens; arrows from all of them at once to the result for are")  # fmt: skip
-        self.trace = Curves(
-            title="What is left of the first token", x_label="after token", y_label="percent",
-            note="How far apart the states are if the sentence begins with \u201ckey\u201d instead of \u201ckeys\u201d.",
-            description="A curve over the tokens: how much of the first token's trace is left in the state",
-        )  # fmt: skip
-        super().__init__("Conveyor belt and spotlight", [self.stepper, self.memory],
-                         [column([self.belt, self.light, self.trace])])  # fmt: skip
+        self._make_views()
+        views = column([self.belt, self.light, self.trace])
+        super().__init__("Conveyor belt and spotlight", [self.stepper, self.memory], [views])
         self.listen(self.stepper, "step", lambda _: None)
         self.listen(self.memory, "value", lambda _: None)
         self.redraw()
+
+    def _make_views(self) -> None:
+        self.belt = Flow(
+            title="Conveyor belt (recurrent network): one token a step",
+            description="Seven tokens in a row, and below each the state made of it and of the state before",
+        )
+        self.light = Flow(
+            boxes=_light_boxes(), arrows=_light_arrows(),
+            description="The same seven tokens, and arrows from all of them at once to the result for the word are",
+        )  # fmt: skip
+        self.trace = Curves(
+            title="What is left of the first token", x_label="after token", y_label="percent",
+            note="How far apart the states are if \u201ckey\u201d stands in place of \u201ckeys\u201d.",
+            description="A curve over the tokens: how much of the first token's trace is left in the state",
+        )  # fmt: skip
 
     def compute(self) -> Drawn:
         """The states of both runs, and whose they are."""
@@ -76,8 +83,8 @@ class ConveyorSpotlight(Card):
         if drawn.source != "wrong":
             return drawn
         place = int(np.argwhere(drawn.wrong())[0][1])
-        message = f"Your `rnn_step` draws this, and it is not right yet: the state after token {place + 1} is the first that differs."  # fmt: skip
-        return replace(drawn, message=message)
+        first = f"the state after token {place + 1} is the first that differs."
+        return replace(drawn, message=f"Your `rnn_step` draws this, and it is not right yet: {first}")
 
     def redraw(self) -> None:
         """Show the belt, the spotlight and the trace at the current step."""
@@ -92,26 +99,16 @@ class ConveyorSpotlight(Card):
     def _belt_boxes(self, drawn: Drawn) -> list[dict[str, Any]]:
         """Tokens in the upper row, states in the lower one; the state before the first token is zero."""
         states, wrong = drawn.values[0][0], drawn.wrong()[0].any(axis=-1)
-        boxes = [{"name": "h0", "label": "h" + INDEX[0], "x": 0, "y": 1, "step": 0, "values": np.zeros(WIDTH),
-                  "note": "The state before anything is read: zeros."}]  # fmt: skip
+        nothing = "The state before anything is read: zeros."
+        made = [{"name": "h0", "label": "h" + INDEX[0], "x": 0, "y": 1, "values": np.zeros(WIDTH), "note": nothing}]
         for t, word in enumerate(WORDS):
-            boxes.append(_token_box(t, t))
-            boxes.append({
+            note = f"The state after \u201c{word}\u201d: one call of rnn_step made it of h{INDEX[t]} and of this token."
+            made.append(_token_box(t, t))
+            made.append({
                 "name": f"h{t + 1}", "label": "h" + INDEX[t + 1], "x": t + 1, "y": 1, "step": t, "role": "value",
-                "values": states[t], "wrong": bool(wrong[t]),
-                "note": f"The state after \u201c{word}\u201d: made of h{INDEX[t]} and of this token, by one call of rnn_step.",
+                "values": states[t], "wrong": bool(wrong[t]), "note": note,
             })  # fmt: skip
-        return boxes
-
-    def _light_boxes(self) -> list[dict[str, Any]]:
-        made = [_token_box(t, 0) for t in range(len(WORDS))]
-        mixed = spotlight() @ VECTORS
-        note = "A weighted average of all seven vectors. The weights stand on the arrows; ch01 shows how to compute them."
-        return [*made, {"name": "out", "label": "result for are", "x": VERB + 1, "y": 1.6, "width": 1.6, "role": "attention",
-                        "values": mixed, "note": note}]  # fmt: skip
-
-    def _light_arrows(self) -> list[dict[str, Any]]:
-        return [{"source": f"x{t + 1}", "target": "out", "weight": float(share)} for t, share in enumerate(spotlight())]
+        return made
 
     def left(self, drawn: Drawn) -> np.ndarray:
         """Percent of the first token's trace that is left after each token, shape (n,)."""
@@ -147,6 +144,17 @@ def _token_box(t: int, step: int) -> dict[str, Any]:
     numbers = ", ".join(f"{name} {number_text(v, 1)}" for name, v in zip(FEATURES, VECTORS[t], strict=True) if v)
     return {"name": f"x{t + 1}", "label": WORDS[t], "x": t + 1, "y": 0, "role": "plain", "step": step,
             "values": VECTORS[t], "note": f"Token {t + 1}, a vector made up by hand: {numbers}."}  # fmt: skip
+
+
+def _light_boxes() -> list[dict[str, Any]]:
+    note = "A weighted average of all seven vectors. The weights stand on the arrows; ch01 shows how to compute them."
+    result = {"name": "out", "label": "result for are", "x": VERB + 1, "y": 1.6, "width": 1.6, "role": "attention"}
+    tokens = [_token_box(t, 0) for t in range(len(WORDS))]
+    return [*tokens, {**result, "values": spotlight() @ VECTORS, "note": note}]
+
+
+def _light_arrows() -> list[dict[str, Any]]:
+    return [{"source": f"x{t + 1}", "target": "out", "weight": float(share)} for t, share in enumerate(spotlight())]
 
 
 def _belt_arrows() -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from course import plots
 from course.supplied import ch00
-from course.widgets.base import Card, Driven, Drawn, column
+from course.widgets.base import Card, Drawn, Driven, column
 from course.widgets.views import Curves, Formula, Heatmap, View
 
 SENTENCE = "the cat sat"
@@ -67,7 +67,7 @@ class Sequence:
 
 
 class SequenceGallery(Card):
-    """The widget; `encode` is (text, vocabulary) -> ids, `windows` (ids, length) -> windows, or None: the course's own."""
+    """The widget; `encode` is (text, vocabulary) -> ids, `windows` (ids, length) -> array; None: the course's own."""
 
     def __init__(self, encode: Callable[..., Any] | None = None, windows: Callable[..., Any] | None = None):
         self.encode = Driven(_as_array(encode), _as_array(ch00.encode), "encode")
@@ -77,21 +77,12 @@ class SequenceGallery(Card):
                           "prices": self._prices()}  # fmt: skip
         self.what = w.ToggleButtons(options=KINDS, description="look at", style={"button_width": "auto"})
         self.token = w.IntSlider(1, 1, len(SENTENCE), description="token", layout=w.Layout(width="300px"))
-        self.raw: dict[str, View] = {
-            "text": Formula(title="The text", description="The sentence, its selected character, and that one's id"),
-            "sound": Curves(title="The sound", x_label="place in the recording", y_label="air pressure",
-                            description="A wave of four notes; the selected frame stands out"),
-            "video": Heatmap(title="The video", digits=1, vmin=0.0, vmax=1.0, legend=False,
-                             description="One picture of 8 by 8 pixels with a bright dot"),
-            "prices": Curves(title="The prices (made up)", x_label="day", y_label="price",
-                             description="A curve of sixteen prices; the selected window stands out"),
-        }  # fmt: skip
+        self.raw = _raw_views()
         self.stage = column([self.raw["text"]])
-        self.matrix = Heatmap(
-            row_title="token", description="The sequence as a table: one row for each token", legend=False
-        )
-        super().__init__("Everything becomes a sequence of vectors", [self.what, self.token],
-                         [self.stage, column([self.matrix])])  # fmt: skip
+        description = "The sequence as a table: one row for each token"
+        self.matrix = Heatmap(row_title="token", description=description, legend=False)
+        controls, views = [self.what, self.token], [self.stage, column([self.matrix])]
+        super().__init__("Everything becomes a sequence of vectors", controls, views)
         self.listen(self.what, "value", self._change)
         self.listen(self.token, "value", lambda _: None)
         self.listen(self.matrix, "selected_row", self._select)
@@ -192,6 +183,21 @@ class SequenceGallery(Card):
             panel.grid(False)
         panels[0].set_yticks(range(len(SENTENCE)), self.sequences["text"].row_labels, color=plots.QUERY)
         return figure
+
+
+def _raw_views() -> dict[str, View]:
+    """What the data look like before they are cut, one view for each kind."""
+    video = {"digits": 1, "vmin": 0.0, "vmax": 1.0, "legend": False}
+    sound = {"x_label": "place in the recording", "y_label": "air pressure"}
+    prices = {"x_label": "day", "y_label": "price"}
+    return {
+        "text": Formula(title="The text", description="The sentence, its selected character, and that one's id"),
+        "sound": Curves(title="The sound", description="A wave of four notes; the selected frame stands out", **sound),
+        "video": Heatmap(title="The video", description="One picture of 8 by 8 pixels with a bright dot", **video),
+        "prices": Curves(
+            title="The prices (made up)", description="Sixteen prices; the selected window stands out", **prices
+        ),
+    }
 
 
 def _visible(character: str) -> str:
