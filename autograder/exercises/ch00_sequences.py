@@ -541,7 +541,7 @@ class rnn_step:
             return np.tanh(h @ w_h + x @ w_x - b)
 
         def state_matrix_transposed(h, x, w_h, w_x, b):
-            """w_h is used transposed: `w_h @ h` is not `h @ w_h`. The state stands on the left, as a row."""
+            """The state's matrix is used transposed: `w_h @ h` is not `h @ w_h`. The state stands on the left, as a row."""
             return np.tanh(w_h @ h + x @ w_x + b)
 
         def both_matrices_transposed(h, x, w_h, w_x, b):

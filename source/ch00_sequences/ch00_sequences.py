@@ -531,7 +531,8 @@ plt.show()
 # multiplications: the last column says by how much. Both lines have about the same slope: twice the tokens, twice the
 # time. The line of *all pairs* begins far below the belt's, but it is steeper: from some length on, twice the tokens
 # take about four times as long, and in the end it crosses the belt's. The last line printed says where that is on your
-# computer.
+# computer. (While your computer is busy with something else, large products can take much longer. If a line jumps,
+# run the cell again.)
 #
 # **What is compared, and what is not** A part of the belt's time is Python's own: every step calls a few NumPy
 # functions, and each call costs about a microsecond whatever it does. A compiled loop would be faster. But no compiler
