@@ -124,12 +124,13 @@ export class Flow {
   arrange(width, margin) {
     const { boxes, arrows } = this.state;
     const { rects, column, right } = placeColumns(boxes, width, margin, labelRoom(this.state));
-    set(this.stage, { class: classes("cw-flow", column < TIGHT && "cw-tight") });
-    placeRows(boxes, rects, this.boxes.map((box, i) => box.measure(rects[i].width)));
+    const upright = this.boxes.some((box, i) => box.bursts(rects[i].width));
+    set(this.stage, { class: classes("cw-flow", column < TIGHT && "cw-tight", upright && "cw-upright") });
     const rectOf = new Map(boxes.map(({ name }, i) => [name, rects[i]]));
     const ends = arrows.map(({ source, target, kind }) => ({
       from: rectOf.get(source), to: rectOf.get(target), residual: kind === "residual",
     }));
+    placeRows(rects, this.boxes.map((box, i) => box.measure(rects[i].width)), ends);
     return { rects, routes: route(ends, rects), margin, right };
   }
 

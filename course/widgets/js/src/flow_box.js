@@ -3,6 +3,8 @@ import { classes, html, matchLength, set, setText } from "./dom.js";
 import { clamp, format } from "./numbers.js";
 
 const MOST_SPOKEN = 6;
+const UPRIGHT = 60; // pixels; only in boxes narrower than that, labels may stand upright
+const CHARACTER = 6.3; // pixels, in the smallest type
 
 export class Box {
   constructor(index) {
@@ -19,7 +21,8 @@ export class Box {
     setText(this.shape, box.shape);
     set(this.shape, { hidden: !box.shape });
     set(this.strip, { hidden: !box.values.length });
-    this.element.style.setProperty("--characters", longestWord(box.label) + (box.role === "plain" ? 0 : 2));
+    this.longest = longestWord(box.label);
+    this.element.style.setProperty("--characters", this.longest + (box.role === "plain" ? 0 : 2));
     this.element.style.setProperty("--shape-characters", box.shape.length);
     set(this.label, { class: classes("cw-flow-label", box.role !== "plain" && `cw-glyph cw-${box.role}`) });
     const looks = [`cw-${box.role}`, state, selected && "cw-selected", box.wrong && "cw-wrong-cell"];
@@ -40,6 +43,11 @@ export class Box {
       element.style.setProperty("--share", Math.abs(share).toFixed(4));
       set(element, { class: classes(share < 0 && "cw-negative", Number.isNaN(values[i]) && "cw-hatched") });
     });
+  }
+
+  /** Whether its words would have to break in a box of this width. */
+  bursts(width) {
+    return width < UPRIGHT && this.longest * CHARACTER + 8 > width;
   }
 
   /** As wide as told, and as high as what it holds. */

@@ -33,13 +33,19 @@ function candidates({ from, to, residual }) {
   const facing = SIDES.filter((side) => gap(from, to, side) > 0);
   return [
     ...facing.map((side) => join(from, to, side, OPPOSITE[side], residual)),
-    ...SIDES.map((side) => join(from, to, side, side, residual)),
+    ...SIDES.filter((side) => residual || !facing.some((other) => along(other) === along(side)))
+      .map((side) => join(from, to, side, side, residual)),
   ];
 }
 
 function join(from, to, leave, enter, residual) {
   const start = { rect: from, side: leave, shift: 0, before: -3 }; // under the box, so that no corner of it shows
   return { residual, ends: [start, { rect: to, side: enter, shift: 0, before: HEAD }] };
+}
+
+/** The axis of a side's outward direction: 0 for left and right, 1 for top and bottom. */
+function along(side) {
+  return OUTWARD[side][0] ? 0 : 1;
 }
 
 /** Room between two rects, seen from one side of the first; negative if there is none. */
@@ -68,12 +74,12 @@ function cost(option, rects, upright) {
   const others = rects.filter((rect) => rect !== start.rect && rect !== end.rect);
   const met = others.filter((rect) => line.some((point) => inside(point, rect))).length;
   const round = start.side === end.side;
-  const against = !round && (OUTWARD[start.side][1] !== 0) !== upright > 0;
+  const against = !round && (along(start.side) === 1) !== upright > 0;
   return met * MEETS + length(line) + round * ROUND + against * AGAINST;
 }
 
 function inside([x, y], { left, right, top, bottom }) {
-  return x > left - 3 && x < right + 3 && y > top - 3 && y < bottom + 3;
+  return x > left - 1 && x < right + 1 && y > top - 1 && y < bottom + 1;
 }
 
 function length(line) {
@@ -101,20 +107,20 @@ function spreadEnds(routes) {
 }
 
 function order({ rect, side, far }) {
-  const across = OUTWARD[side][1] ? "x" : "y";
+  const across = along(side) ? "x" : "y";
   const away = far.rect[across] - rect[across];
   return side === far.side ? Math.sign(away) * 1e5 - away : away;
 }
 
 /** How far from the middle of its side an end may be. */
 function limit({ rect, side }) {
-  return Math.max(0, (OUTWARD[side][1] ? rect.width : rect.height) / 2 - 9);
+  return Math.max(0, (along(side) ? rect.width : rect.height) / 2 - 9);
 }
 
 /** Where both ends nearly face one another, one that is alone on its side moves for a straight line. */
 function straighten({ ends: [a, b] }) {
   if (a.side === b.side) return;
-  const across = OUTWARD[a.side][1] ? 0 : 1;
+  const across = 1 - along(a.side);
   const away = port(a)[across] - port(b)[across];
   const [mover, by] = b.group.length === 1 ? [b, away] : [a, -away];
   const fits = Math.abs(away) < 1.5 * APART && Math.abs(mover.shift + by) <= limit(mover);
@@ -144,7 +150,7 @@ function points({ ends: [a, b], residual }, rects) {
 /** From a box to one that it faces: the wider the way across, the straighter. */
 function bend(a, b, room) {
   const [start, end] = [port(a), port(b)];
-  const across = OUTWARD[a.side][1] ? 0 : 1;
+  const across = 1 - along(a.side);
   return arc(a, b, room * clamp(room / Math.abs(start[across] - end[across]), 0.25, 0.5));
 }
 
@@ -175,9 +181,9 @@ function furthest(a, b, rects) {
 /** Out to a lane, along it, and in again, with round corners. */
 function around(a, b, lane) {
   const [start, end] = [port(a), port(b)];
-  const along = OUTWARD[a.side][1] ? 1 : 0;
-  const at = start[along] + sum(OUTWARD[a.side]) * lane;
-  const corners = [start, end].map((point) => point.with(along, at));
+  const axis = along(a.side);
+  const at = start[axis] + sum(OUTWARD[a.side]) * lane;
+  const corners = [start, end].map((point) => point.with(axis, at));
   const [first, second] = [rounded(start, corners[0], corners[1]), rounded(corners[0], corners[1], end)];
   const parts = [straight(start, first[0]), first, straight(first.at(-1), second[0]), second];
   return [...parts.flat(), ...straight(second.at(-1), end)];
