@@ -11,7 +11,9 @@ LAST_OF_TWO = "the array has two axes, so axis 1 is the last one"
 DEFAULT_AXIS = "-1 is the default of `softmax`"
 CLEARED = "a blind row needs finite scores, whichever: its weights are made 0 by `* mask`"
 ONES = "the mask is all ones: `np.where`, `any` and a product take 1 for True"
+ONE_AXIS = "an array of one axis is its own transpose"
 
+_RNN_STEP = "return np.tanh(h @ w_h + x @ w_x + b)"
 _ATTENTION = "weights = softmax(q @ k.T / np.sqrt(k.shape[-1]), axis=-1)"
 _SCORES = "scores = np.where(mask, q @ k.T / np.sqrt(k.shape[-1]), -np.inf)"
 _BLIND = "blind = ~mask.any(axis=-1, keepdims=True)"
@@ -23,6 +25,7 @@ _CROSS = "x = x + cross_attention(z, memory, c['w_q'], c['w_k'], c['w_v']) @ c['
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
+    "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
         (_ATTENTION, ", axis=-1", "", DEFAULT_AXIS),
         (_ATTENTION, "axis=-1", "axis=1", LAST_OF_TWO),

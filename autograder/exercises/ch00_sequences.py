@@ -299,10 +299,10 @@ class decode:
             yield case(_ids(text, known), known, label="a random text's ids")
         ids = [int(i) for i in rng.integers(0, 5, 6)]
         known = _vocabulary(rng, "hat", more=2)
-        for strange, what in ((len(known), "one past the end"), (-1, "below 0")):
-            place = int(rng.integers(1, len(ids)))
+        end, middle = len(ids), int(rng.integers(1, len(ids)))
+        for strange, place in ((len(known), middle), (-1, 0), (-1, end), (len(known) + 2, end)):
             mixed = [*ids[:place], strange, *ids[place:]]
-            yield case(mixed, known, label=f"an id that is {what}", part="unknown ids")
+            yield case(mixed, known, label=f"an id that no token has, {strange}", part="unknown ids")
 
     def reference(ids, vocabulary):
         table = dict(enumerate(vocabulary))

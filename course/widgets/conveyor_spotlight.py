@@ -121,17 +121,14 @@ class ConveyorSpotlight(Card):
         return [{"name": name, "x": places, "y": left, "role": "value"}]
 
     def figure(self) -> Any:
-        """The states and the fading trace, for print."""
+        """Belt, spotlight and the fading trace, for print."""
         import matplotlib.pyplot as plt
 
-        drawn = self.compute()
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4))
-        left.imshow(drawn.values[0][0], cmap="PuOr_r", vmin=-1, vmax=1, aspect="auto")
-        left.set_yticks(range(len(WORDS)), [f"{i + 1}  {word}" for i, word in enumerate(WORDS)])
-        left.set(title="The belt's state after each token", xlabel="number of the state")
-        left.grid(False)
-        right.plot(range(1, len(WORDS) + 1), self.left(drawn), marker="o", color=plots.VALUE)
-        right.set(title="What is left of the first token", xlabel="after token", ylabel="percent", ylim=(0, None))
+        figure, (belt, light, trace) = plt.subplots(3, 1, figsize=(8, 7.2), height_ratios=[3, 3, 4])
+        plots.flow(belt, self.belt.boxes, self.belt.arrows, title=self.belt.title)
+        plots.flow(light, self.light.boxes, self.light.arrows, title="Spotlight (attention): all at once")
+        trace.plot(range(1, len(WORDS) + 1), self.left(self.compute()), marker="o", color=plots.VALUE)
+        trace.set(title=self.trace.title, xlabel="after token", ylabel="percent", ylim=(0, None))
         return figure
 
 

@@ -26,8 +26,6 @@
 #   chapters use what you built here. If you get stuck, leave an exercise out: nothing later depends on it.
 
 # %%
-import time
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -482,6 +480,8 @@ conveyor_spotlight(rnn_step)
 # things in between.
 
 # %% demonstration=true
+import time
+
 rng = np.random.default_rng(0)
 d, lengths = 64, [16, 32, 64, 128, 256, 512, 1024, 2048]
 w_h, w_x, b = (rng.standard_normal(shape) / np.sqrt(d) for shape in [(d, d), (d, d), (d,)])
