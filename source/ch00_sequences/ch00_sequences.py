@@ -30,7 +30,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from course import begin, check, plots, progress
-from course.widgets import conveyor_spotlight, sequence_gallery
+from course.widgets import conveyor_spotlight, round_trip, sequence_gallery
 
 begin("ch00_sequences")
 
@@ -245,16 +245,10 @@ def decode(ids: list[int], vocabulary: list[str]) -> str:
 #
 # ### The round trip, on a text of your choice
 #
-# All four of your functions at work. Change the text and run the cell again.
+# All four of **your** functions at work. Type another text; the vocabulary is made from it while you type.
 
 # %% demonstration=true
-my_text = "Shall I compare thee to a summer's day?"
-my_vocabulary = build_vocabulary(tokenize_chars(my_text))
-my_ids = encode(my_text, my_vocabulary)
-print(f"{len(my_text)} characters, {len(my_vocabulary)} of them different: {''.join(my_vocabulary)!r}")
-print("ids:", my_ids)
-print("back again:", decode(my_ids, my_vocabulary))
-print("the same text:", decode(my_ids, my_vocabulary) == my_text)
+round_trip(tokenize_chars, build_vocabulary, encode, decode)
 
 # %% [markdown]
 # ### From ids to vectors

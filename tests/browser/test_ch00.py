@@ -12,8 +12,16 @@ from tests.browser.lesson import require_unsolved, solution, status
 
 GALLERY, OWN_TEXT = "sequence_gallery()", "sequence_gallery(encode)"
 OWN_GALLERY = "sequence_gallery(encode, sliding_windows)"
+TRIP = "round_trip(tokenize_chars, build_vocabulary, encode, decode)"
 BELT, OWN_BELT = "conveyor_spotlight()", "conveyor_spotlight(rnn_step)"
-WIDGETS = {"gallery": GALLERY, "own-text": OWN_TEXT, "own-gallery": OWN_GALLERY, "belt": BELT, "own-belt": OWN_BELT}
+WIDGETS = {
+    "gallery": GALLERY,
+    "own-text": OWN_TEXT,
+    "own-gallery": OWN_GALLERY,
+    "trip": TRIP,
+    "belt": BELT,
+    "own-belt": OWN_BELT,
+}
 
 
 def test_ch00_unsolved_lesson_runs_and_the_course_draws(open_lesson: OpenLesson) -> None:
@@ -78,6 +86,13 @@ def test_ch00_wrong_then_right(open_lesson: OpenLesson) -> None:
     lesson.picture("ch00-light-text-wrong", OWN_TEXT)
     for name in ch00.__all__:
         assert f"{name}: passed" in lesson.write(f"ch00.{name}", solution(f"ch00.{name}")).inner_text()
+    output = lesson.run(TRIP)
+    expect(status(output)).to_contain_text("Done by your tokenize_chars")
+    output.get_by_role("textbox").fill("Anna")
+    lesson.settle()
+    assert lesson.kernel(TRIP, "ids.values") == [[0.0, 2.0, 2.0, 1.0]]
+    expect(output.get_by_text("Back again: \u201cAnna\u201d, the same text.")).to_be_visible()
+    lesson.picture("ch00-light-trip", TRIP)
     output = lesson.run(OWN_GALLERY)
     expect(status(output)).to_have_text("Drawn by your encode.")
     ids = np.array(lesson.kernel(OWN_GALLERY, "matrix.values")).argmax(axis=1).tolist()

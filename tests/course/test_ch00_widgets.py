@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from course.supplied import ch00
-from course.widgets import conveyor_spotlight, sequence_gallery
+from course.widgets import conveyor_spotlight, round_trip, sequence_gallery
 from course.widgets.conveyor_spotlight import VECTORS, WORDS, spotlight
 from course.widgets.sequence_gallery import KINDS, SENTENCE, VOCABULARY, melody, moving_dot
 
-MADE = [sequence_gallery, conveyor_spotlight]
+MADE = [sequence_gallery, conveyor_spotlight, lambda *one: round_trip(*one * 4)]
 
 
 def unfinished(*args):
@@ -26,7 +26,7 @@ def no_memory(h, x, w_h, w_x, b):
     "function", [None, unfinished, lambda *a: 1 / 0, lambda *a: None, lambda *a: "x", lambda *a: [1, 2]]
 )
 def test_without_a_working_function_the_course_draws_and_says_so(make, function):
-    card = make(function)
+    card = make(function) if function else make()
     assert "cw-course" in card._status._dom_classes
     assert card._status.value
 
@@ -85,6 +85,34 @@ def test_the_frames_of_the_sound_put_together_are_the_sound():
     card = sequence_gallery()
     assert np.array_equal(card.sequences["sound"].vectors.ravel(), melody())
     assert moving_dot().shape == (8, 8, 8)
+
+
+OURS = [ch00.tokenize_chars, ch00.build_vocabulary, ch00.encode, ch00.decode]
+
+
+def test_a_text_goes_to_ids_and_back():
+    card = round_trip(*OURS)
+    assert "cw-yours" in card._status._dom_classes
+    card.text.value = "Anna"
+    assert card.ids.values == [[0.0, 2.0, 2.0, 1.0]]
+    assert "the same text" in card.ids.note
+    card.text.value = "a much longer text than fits in the table"
+    assert len(card.text.value) == len(card.ids.values[0]) == 24
+    card.text.value = ""
+    assert card.ids.column_labels == ["\u2423"]
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [(0, lambda text: list(text.lower())), (1, sorted), (2, lambda t, v: [0] * len(t)), (3, lambda i, v: "no")],
+)
+def test_the_first_wrong_function_of_the_round_trip_is_named(place, wrong):
+    functions = [*OURS]
+    functions[place] = wrong
+    card = round_trip(*functions)
+    card.text.value = "Abba"
+    assert OURS[place].__name__ in card._status.value
+    assert "cw-yours" not in card._status._dom_classes
 
 
 def test_the_belt_is_drawn_by_the_students_step():
