@@ -97,17 +97,11 @@ class ConveyorSpotlight(Card):
         self.say(drawn)
 
     def _belt_boxes(self, drawn: Drawn) -> list[dict[str, Any]]:
-        """Tokens in the upper row, states in the lower one; the state before the first token is zero."""
-        states, wrong = drawn.values[0][0], drawn.wrong()[0].any(axis=-1)
+        """Tokens in the upper row, states in the lower one, which are empty until the belt has reached them."""
         nothing = "The state before anything is read: zeros."
         made = [{"name": "h0", "label": "h" + INDEX[0], "x": 0, "y": 1, "values": np.zeros(WIDTH), "note": nothing}]
-        for t, word in enumerate(WORDS):
-            note = f"The state after \u201c{word}\u201d: one call of rnn_step made it of h{INDEX[t]} and of this token."
-            made.append(_token_box(t, t))
-            made.append({
-                "name": f"h{t + 1}", "label": "h" + INDEX[t + 1], "x": t + 1, "y": 1, "step": t, "role": "value",
-                "values": states[t], "wrong": bool(wrong[t]), "note": note,
-            })  # fmt: skip
+        for t in range(len(WORDS)):
+            made += [_token_box(t, t), _state_box(t, drawn, reached=t <= self.stepper.step)]
         return made
 
     def left(self, drawn: Drawn) -> np.ndarray:
@@ -141,6 +135,15 @@ def _token_box(t: int, step: int) -> dict[str, Any]:
     numbers = ", ".join(f"{name} {number_text(v, 1)}" for name, v in zip(FEATURES, VECTORS[t], strict=True) if v)
     return {"name": f"x{t + 1}", "label": WORDS[t], "x": t + 1, "y": 0, "role": "plain", "step": step,
             "values": VECTORS[t], "note": f"Token {t + 1}, a vector made up by hand: {numbers}."}  # fmt: skip
+
+
+def _state_box(t: int, drawn: Drawn, reached: bool) -> dict[str, Any]:
+    box = {"name": f"h{t + 1}", "label": "h" + INDEX[t + 1], "x": t + 1, "y": 1, "step": t, "role": "value"}
+    if not reached:
+        return {**box, "note": f"Not there yet: it needs h{INDEX[t]} first."}
+    note = f"The state after \u201c{WORDS[t]}\u201d: one call of rnn_step made it of h{INDEX[t]} and of this token."
+    wrong = bool(drawn.wrong()[0, t].any())
+    return {**box, "values": drawn.values[0][0, t], "wrong": wrong, "note": note}
 
 
 def _light_boxes() -> list[dict[str, Any]]:

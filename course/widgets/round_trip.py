@@ -10,7 +10,7 @@ import ipywidgets as w
 import numpy as np
 
 from course.supplied import ch00
-from course.widgets.base import Card, Driven
+from course.widgets.base import Card, Driven, column
 from course.widgets.views import Heatmap
 
 MOST = 24  # characters: with more columns a table shows no numbers
@@ -34,7 +34,7 @@ class RoundTrip(Card):
             row_labels=["id"], digits=0, legend=False, column_title="tokens",
             description="A table with one column for each character of the text, and its id below",
         )  # fmt: skip
-        super().__init__("To ids and back", [self.text], [self.ids])
+        super().__init__("To ids and back", [self.text], [column([self.ids])])
         self.listen(self.text, "value", self._shorten)
         self.redraw()
 
@@ -103,5 +103,5 @@ def _visible(character: str) -> str:
 
 
 def round_trip(*functions: Callable[..., Any]) -> RoundTrip:
-    """Show a text that goes to ids and back; tokenize_chars, build_vocabulary, encode and decode, or the course's own."""
+    """Show a text going to ids and back by tokenize_chars, build_vocabulary, encode and decode, or the course's own."""
     return RoundTrip(*functions)

@@ -100,6 +100,9 @@ def test_ch00_wrong_then_right(open_lesson: OpenLesson) -> None:
     forgets = "def rnn_step(h, x, w_h, w_x, b):\n    return np.tanh(x @ w_x + b)"
     assert "no memory" in lesson.write("ch00.rnn_step", forgets).inner_text()
     output = lesson.run(OWN_BELT)
+    for _ in range(3):
+        output.get_by_role("button", name="Step forward").press("Enter")
+    lesson.settle()
     expect(status(output)).to_contain_text("the state after token 2 is the first that differs")
     lesson.picture("ch00-light-belt-wrong", OWN_BELT)
     lesson.write("ch00.rnn_step", solution("ch00.rnn_step"))

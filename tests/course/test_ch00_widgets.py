@@ -119,6 +119,9 @@ def test_the_belt_is_drawn_by_the_students_step():
     card = conveyor_spotlight(ch00.rnn_step)
     assert "cw-yours" in card._status._dom_classes
     states = {box["name"]: box["values"] for box in card.belt.boxes}
+    assert [name for name, values in states.items() if not values] == [f"h{t}" for t in range(2, 8)]
+    card.stepper.step = 6
+    states = {box["name"]: box["values"] for box in card.belt.boxes}
     assert np.abs(states["h7"]).max() > 0
     assert not any(box["wrong"] for box in card.belt.boxes)
     assert card.trace.series[0]["y"][0] == pytest.approx(100)
@@ -127,7 +130,8 @@ def test_the_belt_is_drawn_by_the_students_step():
 def test_a_wrong_step_is_marked_at_every_state_after_the_first():
     card = conveyor_spotlight(no_memory)
     assert "the state after token 2 is the first that differs" in card._status.value
-    assert [box["name"] for box in card.belt.boxes if box["wrong"]] == [f"h{t}" for t in range(2, 8)]
+    card.stepper.step = 4
+    assert [box["name"] for box in card.belt.boxes if box["wrong"]] == [f"h{t}" for t in range(2, 6)]
     assert card.trace.series[0]["y"][1:] == [0.0] * 6  # without a memory nothing is left of the first token
 
 
