@@ -38,6 +38,11 @@ class tokenize_chars:
         return tokens
 
     class misconceptions:
+        def return_inside_the_loop(text):
+            """Only the first character arrives: `return` ends the function. It must stand behind the loop, not inside of it."""
+            for c in text:
+                return [c]
+
         def words(text):
             """You cut the text into words. Here every single character is a token of its own: spaces too."""
             return text.split()
@@ -118,6 +123,15 @@ class build_vocabulary:
         return vocabulary
 
     class misconceptions:
+        def return_inside_the_loop(tokens):
+            """Only the first token arrives: `return` ends the function. It must stand behind the loop, not inside of it."""
+            for token in tokens:
+                return [token]
+
+        def strings_of_numpy(tokens):
+            """These are NumPy's own strings (`str_`). Plain strings are asked for, as they came in."""
+            return list(np.unique(np.array(tokens))) if tokens else []
+
         def with_duplicates(tokens):
             """The list is sorted, but tokens that come several times are in it several times. Each may be there once."""
             return sorted(tokens)
@@ -238,6 +252,16 @@ class encode:
             """Your dictionary answers an unknown character with a KeyError. Look for it first, and raise a ValueError that names it."""
             return _ids(text, vocabulary)
 
+        def return_inside_the_loop(text, vocabulary):
+            """Only the first id arrives: `return` ends the function. It must stand behind the loop, not inside of it."""
+            for c in text:
+                return _ids(c, vocabulary)
+
+        def table_the_wrong_way_round(text, vocabulary):
+            """Your dictionary goes from ids to characters, and you ask it by character. Make it go from characters to ids."""
+            table = dict(enumerate(vocabulary))
+            return [table[c] for c in text]
+
         def a_vocabulary_of_its_own(text, vocabulary):
             """You make a new vocabulary from the text. Use the one that is given: ids must mean the same in every text."""
             return _ids(text, sorted(set(text)))
@@ -331,6 +355,17 @@ class decode:
                 raise ValueError
             return "".join(vocabulary[i] for i in ids)
 
+        def one_past_the_end_passes(ids, vocabulary):
+            """The id `len(vocabulary)` passes your check, but the last valid one is one less."""
+            if any(not 0 <= i <= len(vocabulary) for i in ids):
+                raise ValueError
+            return "".join(vocabulary[i] for i in ids)
+
+        def assertion(ids, vocabulary):
+            """`assert` raises an AssertionError. The docstring promises a ValueError: `raise` it yourself."""
+            assert all(0 <= i < len(vocabulary) for i in ids)
+            return "".join(vocabulary[i] for i in ids)
+
         def unknown_left_out(ids, vocabulary):
             """An id that no token has is left out, and nobody would notice the loss. Raise a ValueError."""
             return "".join(vocabulary[i] for i in ids if 0 <= i < len(vocabulary))
@@ -338,6 +373,15 @@ class decode:
         def unknown_is_a_question_mark(ids, vocabulary):
             """An id that no token has becomes a question mark, as if it had been in the text. Raise a ValueError."""
             return "".join(vocabulary[i] if 0 <= i < len(vocabulary) else "?" for i in ids)
+
+        def return_inside_the_loop(ids, vocabulary):
+            """Only the first character arrives: `return` ends the function. It must stand behind the loop, not inside of it."""
+            for i in ids:
+                return vocabulary[i]
+
+        def digits(ids, vocabulary):
+            """You join the ids themselves. Each id stands for the character at that place of the vocabulary."""
+            return "".join(str(i) for i in ids)
 
         def list_of_characters(ids, vocabulary):
             """You return a list of characters. A text is one string: join them."""
@@ -422,9 +466,22 @@ class sliding_windows:
                 raise ValueError
             return np.array([ids[i : i + length] for i in _starts(len(ids), length)])
 
+        def assertion(ids, length):
+            """`assert` raises an AssertionError. The docstring promises a ValueError: `raise` it yourself."""
+            assert 1 <= length <= len(ids)
+            return np.array([ids[i : i + length] for i in _starts(len(ids), length)])
+
         def length_not_checked(ids, length):
             """Nothing checks the length. Below 1, or above the number of ids, there is no window: raise a ValueError."""
             return np.array([ids[i : i + length] for i in _starts(len(ids), length)])
+
+        def ends_at_length(ids, length):
+            """Your slices all end at the same place. Each window ends `length` places after its own beginning."""
+            return np.array([ids[i:length] for i in _starts(len(ids), length)])
+
+        def over_the_end(ids, length):
+            """The last windows reach past the end and come out shorter, so they make no table. How many whole ones fit?"""
+            return np.array([ids[i : i + length] for i in range(len(ids))])
 
         def without_overlap(ids, length):
             """Your windows do not overlap. Each starts one place after the one before it."""
@@ -512,7 +569,7 @@ class rnn_step:
     def cases(rng):
         for d, d_hidden in [(1, 1), (2, 3), (5, 2), (4, 4), (int(rng.integers(5, 8)), 4)]:
             h, x = rng.uniform(-0.9, 0.9, d_hidden), rng.standard_normal(d)
-            yield case(h, x, *_recurrence(rng, d, d_hidden), label=f"a token of {d} numbers, a state of {d_hidden}")
+            yield case(h, x, *_recurrence(rng, d, d_hidden), label=f"{d} numbers in the token, {d_hidden} in the state")
 
     def reference(h, x, w_h, w_x, b):
         state = []
@@ -564,6 +621,14 @@ class rnn_step:
             """You take the tanh of the terms one by one. Add all three first, then take one tanh."""
             return np.tanh(h @ w_h) + np.tanh(x @ w_x + b)
 
+        def tanh_of_all_three(h, x, w_h, w_x, b):
+            """You add up three tanh. There is one only, of the sum of all three terms."""
+            return np.tanh(h @ w_h) + np.tanh(x @ w_x) + np.tanh(b)
+
+        def tangent(h, x, w_h, w_x, b):
+            """`np.tan` is the tangent of an angle and has no bounds. The function that squashes is tanh, with an h."""
+            return np.tan(h @ w_h + x @ w_x + b)
+
         def tanh_of_the_state_term(h, x, w_h, w_x, b):
             """The tanh covers only the first term. Put the whole sum inside."""
             return np.tanh(h @ w_h) + x @ w_x + b
@@ -586,7 +651,7 @@ class rnn_step:
 
         def entry_by_entry(h, x, w_h, w_x, b):
             """You multiply with `*`, entry by entry. A matrix product is written `@`."""
-            return np.tanh(h * w_h + x @ w_x + b)
+            return np.tanh(h * w_h + x * w_x + b)
 
         def product_of_both(h, x, w_h, w_x, b):
             """You multiply the two terms with each other. They are added."""
@@ -618,6 +683,42 @@ class run_rnn:
         return states
 
     class misconceptions:
+        def return_inside_the_loop(h, x, w_h, w_x, b):
+            """Only the first state arrives: `return` ends the function. It must stand behind the loop, not inside of it."""
+            for token in x:
+                return np.array([step(h, token, w_h, w_x, b)])
+
+        def number_for_token(h, x, w_h, w_x, b):
+            """`range` gives the numbers 0, 1, 2, ... The step wants the token itself, which is row t of x."""
+            states = []
+            for t in range(len(x)):
+                h = step(h, t, w_h, w_x, b)
+                states.append(h)
+            return np.array(states)
+
+        def state_and_token_swapped(h, x, w_h, w_x, b):
+            """State and token are swapped: the step takes the state first, then the token."""
+            states = []
+            for token in x:
+                h = step(token, h, w_h, w_x, b)
+                states.append(h)
+            return np.array(states)
+
+        def as_wide_as_the_tokens(h, x, w_h, w_x, b):
+            """Your table of states is as wide as the tokens. A state has d_hidden numbers, as h has."""
+            states = np.zeros_like(x)
+            for t, token in enumerate(x):
+                states[t] = h = step(h, token, w_h, w_x, b)
+            return states
+
+        def one_long_row(h, x, w_h, w_x, b):
+            """You joined all states into one long row. Each state is a row of its own."""
+            states = []
+            for token in x:
+                h = step(h, token, w_h, w_x, b)
+                states.append(h)
+            return np.concatenate(states)
+
         def state_not_handed_on(h, x, w_h, w_x, b):
             """Every step starts from the first state. Hand the new state on: what a step returns goes into the next one."""
             return np.array([step(h, token, w_h, w_x, b) for token in x])

@@ -19,7 +19,7 @@ from course.widgets.views import Curves, Formula, Heatmap, View
 
 SENTENCE = "the cat sat"
 VOCABULARY = sorted(set(SENTENCE))
-FRAME, DAYS = 16, 5  # numbers in a frame of sound, prices in a window
+FRAME, DAYS = 32, 5  # numbers in a frame of sound, prices in a window
 NOTES, RATE = (500, 625, 750, 1000), 8000  # hertz; numbers a second
 KINDS = ["text", "sound", "video", "prices"]
 
@@ -98,7 +98,7 @@ class SequenceGallery(Card):
 
     def _sound(self) -> Sequence:
         drawn = self.windows(self.signal, FRAME)
-        frames, right = drawn.values[0][::FRAME], drawn.expected[0][::FRAME]  # every 16th window: frames side by side
+        frames, right = drawn.values[0][::FRAME], drawn.expected[0][::FRAME]  # frames that do not overlap
         labels = [str(i + 1) for i in range(len(frames))]
         return Sequence(frames, right, drawn, labels, [], f"{FRAME} numbers of the recording",
                         {"digits": 1, "signed": True, "vmin": -1.0, "vmax": 1.0})  # fmt: skip

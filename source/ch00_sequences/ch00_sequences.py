@@ -56,8 +56,8 @@ sequence_gallery()
 # this sentence: a text, a sound, a video and a row of prices, each beside a table with one row of numbers for each
 # token.*
 #
-# **Try** In *sound*, find the frame in which the third note begins. (Where do the numbers suddenly get large again? The
-# notes have 64 numbers each, and a frame has 16.)
+# **Try** In *sound*, find the token in which the third note begins. (Where do the numbers suddenly get large again? A
+# note has 64 numbers, and a token 32.)
 #
 # ### The maths, with shapes
 #
@@ -320,8 +320,8 @@ def sliding_windows(ids: np.ndarray, length: int) -> np.ndarray:
 #
 # ### Your windows at work
 #
-# Look at *prices* and *sound*: **your** `sliding_windows` cuts them now. The prices overlap. The frames of the sound
-# are every 16th of your windows, so that they stand side by side.
+# Look at *prices* and *sound*: **your** `sliding_windows` cuts them now. The prices overlap. The tokens of the sound
+# are every 32nd of your windows, so that they do not overlap.
 
 # %% demonstration=true
 sequence_gallery(encode, sliding_windows)

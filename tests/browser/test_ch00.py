@@ -31,7 +31,7 @@ def test_ch00_unsolved_lesson_runs_and_the_course_draws(open_lesson: OpenLesson)
 def test_ch00_the_gallery_is_walked_by_keyboard(open_lesson: OpenLesson) -> None:
     lesson = open_lesson("ch00")
     output = lesson.run(GALLERY)
-    for kind, shape in (("sound", (16, 16)), ("video", (8, 64)), ("prices", (12, 5)), ("text", (11, 7))):
+    for kind, shape in (("sound", (8, 32)), ("video", (8, 64)), ("prices", (12, 5)), ("text", (11, 7))):
         output.get_by_role("button", name=kind, exact=True).press("Enter")
         lesson.settle()
         expect(output.get_by_text(f"shape {shape}")).to_be_visible()
