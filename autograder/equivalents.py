@@ -14,7 +14,9 @@ EVEN_WIDTH = "the width is even, so the last column is an odd one, which an even
 SWAPPED = "swapping two axes is the same in either order"
 ANY_NEGATIVE = "NumPy's reshape takes any negative length, not only -1, for the one to be found"
 ONES = "the mask is all ones: `np.where`, `any` and a product take 1 for True"
+ONE_AXIS = "an array of one axis is its own transpose"
 
+_RNN_STEP = "return np.tanh(h @ w_h + x @ w_x + b)"
 _ATTENTION = "weights = softmax(q @ k.T / np.sqrt(k.shape[-1]), axis=-1)"
 _SCORES = "scores = np.where(mask, q @ k.T / np.sqrt(k.shape[-1]), -np.inf)"
 _BLIND = "blind = ~mask.any(axis=-1, keepdims=True)"
@@ -35,6 +37,7 @@ _CROSS = "x = x + cross_attention(z, memory, c['w_q'], c['w_k'], c['w_v']) @ c['
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
+    "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
         (_ATTENTION, ", axis=-1", "", DEFAULT_AXIS),
         (_ATTENTION, "axis=-1", "axis=1", LAST_OF_TWO),

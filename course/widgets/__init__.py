@@ -1,6 +1,7 @@
 """Live pictures for the lessons. Python computes with the student's own function, the views draw."""
 
 from course.widgets.attention_plane import attention_plane
+from course.widgets.conveyor_spotlight import conveyor_spotlight
 from course.widgets.cross_attention_map import cross_attention_map
 from course.widgets.dot_product_plane import dot_product_plane
 from course.widgets.encoder_steps import encoder_steps
@@ -12,8 +13,10 @@ from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
 from course.widgets.offset_clock import offset_clock
 from course.widgets.rope_dial import rope_dial
+from course.widgets.round_trip import round_trip
 from course.widgets.saturation import softmax_saturation
 from course.widgets.schedule_lab import schedule_lab
+from course.widgets.sequence_gallery import sequence_gallery
 from course.widgets.sinusoid_map import sinusoid_map
 from course.widgets.softmax_lab import softmax_lab
 from course.widgets.split_map import split_map
@@ -22,6 +25,7 @@ from course.widgets.valley_lab import valley_lab
 
 __all__ = [
     "attention_plane",
+    "conveyor_spotlight",
     "cross_attention_map",
     "dot_product_plane",
     "encoder_steps",
@@ -33,7 +37,9 @@ __all__ = [
     "norm_lab",
     "offset_clock",
     "rope_dial",
+    "round_trip",
     "schedule_lab",
+    "sequence_gallery",
     "sinusoid_map",
     "softmax_lab",
     "softmax_saturation",
