@@ -12,7 +12,7 @@ from course.checks.compare import Difference, Tolerance, difference, exact
 from course.checks.explain import Explanation, explanation
 from course.checks.forbidden import first_forbidden, first_unseen, first_within
 from course.checks.runner import Outcome
-from course.checks.script import Script, Step, value
+from course.checks.script import Script, Step, is_held, value
 from course.checks.sheet import Case, Sheet, answer_digest
 from course.checks.wire import Opaque
 
@@ -227,10 +227,16 @@ def describe(case: Case) -> str:
 
 def _step_text(step: Step) -> str:
     arguments = [_brief(a) for a in step["args"]] + [f"{k}={_brief(v)}" for k, v in step["kwargs"].items()]
-    return f"{step.get('name') or step['op']}({', '.join(arguments)})"
+    name = step.get("name") or step["op"]
+    if step["op"] in ("method", "attribute") and step["handle"] != "it":  # an object that the script names
+        name = f"{step['handle']}.{name}"
+        return name if step["op"] == "attribute" else f"{name}({', '.join(arguments)})"
+    return f"{name}({', '.join(arguments)})"
 
 
 def _brief(value: Any) -> str:
+    if is_held(value):
+        return value["handle"]
     array = getattr(value, "array", value)
     if hasattr(array, "shape"):
         return f"array of shape {tuple(array.shape)}" if array.shape else repr(array.item())
