@@ -15,7 +15,7 @@ from autograder import fanout, publish, worker
 from autograder.coursefolder import UsageError, open_course, reachable
 from autograder.engine import EngineError, IsolationError
 from autograder.jobs import Finished, Job, Terms, Work
-from autograder.record import CannotRecord, Recorder, handed_in_at
+from autograder.record import CannotRecord, Recorder
 from autograder.report import Entry, Report
 from autograder.seeds import digest
 from autograder.steps.restore import known_cells, read_notebook, restored_notebook
@@ -123,8 +123,7 @@ class Bulk:
         for student, folder in (s for s in self.submissions if s[0] in set(students)):
             try:
                 handed_in = self._read(folder)
-                handed_in_at(handed_in.files)
-            except (NoNotebook, OSError, CannotRecord) as error:
+            except (NoNotebook, OSError) as error:
                 settled.append(Entry(student, "failed", str(error)))
                 continue
             result, version = recorded.get(student), handed_in.version
@@ -152,8 +151,10 @@ class Bulk:
 
     def _work(self, job: Job) -> Work:
         handed_in = self._current(job)
-        files = handed_in.files | self.given
-        return Work(Submission(job.student, self.assignment, handed_in.content, files), job.seed, self.terms)
+        submission = Submission(
+            job.student, self.assignment, handed_in.content, handed_in.files | self.given, handed_in.notes
+        )
+        return Work(submission, job.seed, self.terms)
 
     def _entry(self, job: Job, outcome: Finished | BaseException) -> Entry:
         """Record a result. Raises Changed, Stopped, UsageError."""
@@ -169,7 +170,7 @@ class Bulk:
             return Entry(job.student, "failed", str(error))
         except sa.exc.IntegrityError as error:  # nbgrader wrote the same at the same moment
             return Entry(job.student, "failed", f"the gradebook refused it: {str(error.orig)[:300]}")
-        said = (outcome.marks, outcome.reasons, [*handed_in.notes, *outcome.notes], outcome.seconds)
+        said = (outcome.marks, outcome.reasons, outcome.notes, outcome.seconds)
         return Entry(job.student, "graded" if fresh else "already", "", job.content, *said)
 
     def _failed(self, job: Job, error: BaseException) -> Entry:

@@ -5,12 +5,12 @@ The hidden cases are drawn only now, when the student's code is already loaded, 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from autograder.draws import Draws
 from autograder.exercise import Definition, Question, find
 from autograder.student import Student
 from course.checks.judge import Run, StudentCodeDied, Verdict, judge
@@ -33,11 +33,11 @@ def grade(
     """
     sheet = definition.sheet(generator(seed, definition.id))
     own = judge(sheet, _runner(student, []), cells)
-    if own.passed and isinstance(definition, Definition):
+    if own.earned and isinstance(definition, Definition):
         # Once more with other values of the same shapes: what was right only the first time, or remembers an answer by
         # the shape of its arguments, is wrong now.
-        sheet = definition.sheet(generator(seed, f"{definition.id} again"))
-        own = judge(sheet, _runner(student, []), cells)
+        again = definition.sheet(generator(seed, definition.id, round=1))
+        own = min(own, judge(again, _runner(student, []), cells), key=lambda verdict: verdict.earned)
     broken = [i for i in getattr(definition, "uses", []) if i in not_passed]
     if own.passed or not broken:
         return own
@@ -48,10 +48,9 @@ def grade(
     return replace(helped, notes=[*helped.notes, f"Judged with a working {names}: the mistake there is counted there."])
 
 
-def generator(seed: int, exercise_id: str) -> np.random.Generator:
-    """The random generator of one exercise of one submission: the same seed draws the same cases again."""
-    digest = hashlib.sha256(exercise_id.encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+def generator(seed: int, exercise_id: str, round: int = 0) -> np.random.Generator:
+    """The random generator of one exercise of one submission: the same seed and round draw the same cases again."""
+    return Draws(seed, exercise_id, round)
 
 
 def _runner(student: Student, stand_ins: list[Definition]) -> Run:

@@ -29,7 +29,7 @@ NEEDS = {
     **{name: {"dl"} for name in ("dt", "dd")},
 }
 MAX_DEPTH = 60
-MAX_MARKDOWN = 100_000  # characters of one cell; a longer one is shown as it is typed
+MAX_MARKDOWN = 20_000  # characters of one cell; a longer one, which may take minutes to read, is shown as it is typed
 # Each piece is found without going back, and none reaches beyond the next `<`, but for a comment that has an end.
 TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z0-9:-]*+)((?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>""")
 ATTRIBUTE = re.compile(r"""([a-zA-Z-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""")

@@ -16,18 +16,40 @@ from nbformat.v4 import new_output
 from autograder.harmless import harmless_html
 
 MAX_OUTPUTS, MAX_TEXT, MAX_PICTURE, MAX_HTML = 500, 100_000, 5_000_000, 500_000  # a cell's, in characters
+MAX_PAGE = 12_000_000  # all cells' of a notebook: nobody can open a page that is much larger
 LEFT_OUT = "({:,} characters are left out here)"
 BASE64 = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}\s*", re.ASCII)  # *+: without it a megabyte of spaces took hours
 PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # all but tab, line ends, and the escape of colours
 
 
-def clean(outputs: Any) -> list[NotebookNode]:
-    """The outputs of a cell as safe ones; what has no known form is left out."""
-    if not isinstance(outputs, list):
-        return []
-    room = _Room()
-    return [made for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict) and (made := _made(o, room)) is not None]
+class Page:
+    """The outputs of one notebook, each made safe; what would make it too large for a browser is left out."""
+
+    def __init__(self) -> None:
+        self.left = MAX_PAGE
+
+    def admit(self, outputs: Any) -> list[NotebookNode]:
+        """The outputs of the next cell; what has no known form is left out."""
+        if not isinstance(outputs, list):
+            return []
+        room = _Room()
+        made = (_made(o, room) for o in outputs[:MAX_OUTPUTS] if isinstance(o, dict))
+        return [self._fitted(output) for output in made if output is not None]
+
+    def _fitted(self, output: NotebookNode) -> NotebookNode:
+        size = _size(output)
+        if size > self.left:
+            return new_output("stream", text=f"{LEFT_OUT.format(size)}: this notebook shows too much in all\n")
+        self.left -= size
+        return output
+
+
+def _size(value: Any) -> int:
+    """Characters in all texts of an output."""
+    if isinstance(value, dict | list):
+        return sum(map(_size, value.values() if isinstance(value, dict) else value))
+    return len(value) if isinstance(value, str) else 0
 
 
 @dataclass

@@ -109,6 +109,7 @@ class SandboxedStudent:
         self.restarts_left = MAX_RESTARTS
         self._start = start
         self._process = start()
+        self._page = outputs.Page()
         self._ran: list[str] = []  # the cells that did not kill it
         self._ends = time.monotonic() + limits.notebook_seconds
 
@@ -125,7 +126,7 @@ class SandboxedStudent:
     def run_cell(self, source: str) -> list[NotebookNode]:
         """Run a cell and return its outputs. Raises StudentCodeDied."""
         self._require_alive()
-        shown = self._cell(source)
+        shown = self._page.admit(self._cell(source))
         self._ran.append(source)
         return shown
 
@@ -161,13 +162,13 @@ class SandboxedStudent:
         if not self.recovered():
             raise StudentCodeDied(self.died)
 
-    def _cell(self, source: str) -> list[NotebookNode]:
+    def _cell(self, source: str) -> Any:
         seconds = self.limits.cell_seconds
         question = {"op": "cell", "source": source, "seconds": seconds, "output_mb": self.limits.output_mb}
         answer = self._exchange(
             question, seconds, f"A cell took longer than {seconds:g} s and could not be interrupted."
         )
-        return outputs.clean(answer.get("outputs"))
+        return answer.get("outputs")
 
     def _exchange(self, question: dict[str, Any], seconds: float, too_long: str) -> dict[str, Any]:
         left = self._ends - time.monotonic()

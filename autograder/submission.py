@@ -6,7 +6,7 @@ import functools
 import html
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
@@ -30,12 +30,13 @@ from course.checks.sheet import load_lesson
 
 @dataclass(frozen=True)
 class Submission:
-    """What a student handed in: the notebook's bytes and the other files of its folder."""
+    """What a student handed in: the notebook's bytes, the other files of its folder, and what was not read there."""
 
     student: str
     lesson: str
     content: bytes
     files: dict[str, bytes]
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def grade_submission(
     """Grade one submission. `known` is what the gradebook knows of the lesson's cells. Raises EngineError."""
     started = time.perf_counter()
     notebook = restored_notebook(read_notebook(submission.content), known)
-    notes = list(notebook.metadata.restored)
+    notes = notebook.metadata["restored"] = [*notebook.metadata.restored, *submission.notes]
     grade_notebook(notebook, submission.lesson, seed, engine, limits, submission.files)
     marks, reasons = {}, {}
     for cell in notebook.cells:

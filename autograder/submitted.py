@@ -21,7 +21,7 @@ from nbgrader.utils import parse_utc
 MIB = 1 << 20
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")  # nbgrader's own default
 MAX_DEPTH = 8
-TIMESTAMP = "timestamp.txt"  # nbgrader's own
+TIMESTAMP, NO_TIMESTAMP = "timestamp.txt", "not-timestamp.txt"  # nbgrader's own; one that holds no date
 MENDED = "and was removed before grading."
 # O_NOFOLLOW refuses a link even if it took the file's place after we looked; O_NONBLOCK does the same for a FIFO.
 OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -141,10 +141,11 @@ def read_submission(
         reader.folder(fd, "")
     finally:
         os.close(fd)
+    _set_timestamp_aside(reader.files)
     if reader.content is None:
         there = f"there is {', '.join(map(_shown, reader.notebooks[:5]))}" if reader.notebooks else "there is none"
         raise NoNotebook(f"no notebook {wanted} was handed in ({there}); rename it, or ask the student for it")
-    return Submitted(reader.content, reader.files, reader.notes)
+    return Submitted(reader.content, reader.files, [*reader.notes, *_mended(reader.files)])
 
 
 def submissions(pattern: str) -> list[tuple[str, Path]]:
@@ -198,32 +199,37 @@ def make_safe(notebooks: list[str], **_: object) -> None:
     """nbgrader's hook before autograding: it would copy what a link points to, wait at a pipe for ever, and give up at
     a timestamp that is no date.
 
-    A text in the place of each says what was there; `mended` finds it again. `steps.restore.SubmissionExporter` refuses
-    a folder in which any is left, for nbgrader ignores a hook that fails.
+    A text in the place of each says what was there; `_mended` finds it again. `steps.restore.SubmissionExporter`
+    refuses a folder in which any is left, for nbgrader ignores a hook that fails.
     """
     for folder in {Path(n).parent for n in notebooks}:
         for path, kind in no_files(folder):
             target = f" to {_shown(os.readlink(path))}" if path.is_symlink() else ""
             path.unlink()
             if path.name == TIMESTAMP:
-                path = path.with_name(f"not-{TIMESTAMP}")
+                path = path.with_name(NO_TIMESTAMP)
             path.write_text(f"{_shown(path.name)} {kind}{target} {MENDED}\n", encoding="utf-8")
         stamp = folder / TIMESTAMP
-        if stamp.exists() and not _is_date(stamp):
-            stamp.rename(folder / f"not-{TIMESTAMP}")
+        if stamp.exists() and not _is_date(stamp.read_bytes()):
+            stamp.rename(stamp.with_name(NO_TIMESTAMP))
 
 
-def _is_date(path: Path) -> bool:
+def _set_timestamp_aside(files: dict[str, bytes]) -> None:
+    if TIMESTAMP in files and not _is_date(files[TIMESTAMP]):
+        files[NO_TIMESTAMP] = files.pop(TIMESTAMP)
+
+
+def _is_date(content: bytes) -> bool:
     try:
-        text = path.read_bytes()[:100].decode().strip()
+        text = content[:100].decode().strip()
         return not text or bool(parse_utc(text).timestamp())
     except (ValueError, OverflowError, TypeError):
         return False
 
 
-def mended(files: dict[str, bytes]) -> list[str]:
+def _mended(files: dict[str, bytes]) -> list[str]:
     """What `make_safe` had to do, in words for the student, from the texts that it left."""
     notes = [data.decode(errors="replace").strip() for data in files.values() if data.strip().endswith(MENDED.encode())]
-    if f"not-{TIMESTAMP}" in files:
-        notes.append(f"{TIMESTAMP} held no date and was set aside")
+    if NO_TIMESTAMP in files:
+        notes.append(f"{TIMESTAMP} held no date and was set aside, so nobody knows when this was handed in")
     return [note[:300].rstrip(".") for note in notes[:20]]

@@ -20,7 +20,7 @@ from autograder.engine import Engine
 from autograder.limits import Limits, limits_of
 from autograder.seeds import seed_for
 from autograder.submission import code_of, grade_notebook
-from autograder.submitted import mended, read_submission
+from autograder.submitted import read_submission
 from autograder.undisturbed import undisturbed
 
 NOT_SKIPPED = (
@@ -65,7 +65,7 @@ class GradeSubmission(Execute):
         where = resources["nbgrader"]
         seed = seed_for(where["db_url"], where["assignment"], where["student"], "\n\n".join(code_of(nb)))
         _, files, notes = read_submission(Path(resources["metadata"]["path"]), where["notebook"])
-        nb.metadata["restored"] = [*nb.metadata.get("restored", []), *notes, *mended(files)]
+        nb.metadata["restored"] = [*nb.metadata.get("restored", []), *notes]
         lesson, own_engine = where["notebook"], engine(self.allow_weaker_isolation)
 
         def graded() -> NotebookNode:

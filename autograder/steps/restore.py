@@ -23,7 +23,8 @@ from autograder import database
 from autograder.notebooks import KERNEL
 from autograder.submitted import no_files
 
-MAX_NOTEBOOK_BYTES, MAX_CELLS, MAX_SOURCE = 32 << 20, 2_000, 200_000
+MAX_NOTEBOOK_BYTES, MAX_CELLS = 32 << 20, 2_000
+MAX_SOURCE, MAX_SOURCES = 200_000, 1_000_000  # characters of a cell, and of all: more makes a page that nobody can open
 UNREADABLE = (
     "this file could not be read as a notebook ({}), so nothing in it could be graded; open it in JupyterLab, save it "
     "and submit it again"
@@ -160,7 +161,8 @@ def restored(cells: list[Any], known: dict[str, KnownCell]) -> tuple[list[dict[s
     """Return the cells to grade and what had to be mended, in words for the student."""
     last = {_name(c): i for i, c in enumerate(cells) if _name(c) in known}  # of a copied cell the last counts
     notes: list[str] = []
-    kept = [_restored_cell(c, i, known, last, notes) for i, c in enumerate(cells)]
+    texts = _texts(cells)
+    kept = [_restored_cell(c, texts[i], i, known, last, notes) for i, c in enumerate(cells)]
     for name, cell in known.items():
         # A deleted answer cell stays away: its stub would override what the student defined elsewhere. A check cell
         # comes back at the end, where everything that the student defined is known.
@@ -178,9 +180,9 @@ def _name(cell: Any) -> str | None:
 
 
 def _restored_cell(
-    cell: Any, i: int, known: dict[str, KnownCell], last: dict[str | None, int], notes: list[str]
+    cell: Any, text: str, i: int, known: dict[str, KnownCell], last: dict[str | None, int], notes: list[str]
 ) -> dict[str, Any]:
-    name, text = _name(cell), _text(cell)
+    name = _name(cell)
     own = known.get(name) if last.get(name) == i else None
     if own is None:
         if name in known:
@@ -200,16 +202,22 @@ def _foreign_cell(kind: Any, text: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "source": indented, "metadata": {}}
 
 
+def _texts(cells: list[dict[str, Any]]) -> list[str]:
+    """The text of every cell; of one that is too long, or that makes the whole too long, only its length is told."""
+    texts, room = [], MAX_SOURCES
+    for text in map(_text, cells):
+        if len(text) > min(MAX_SOURCE, room):
+            text = f"# This cell held {len(text):,} characters: too many."
+        room -= len(text)
+        texts.append(text)
+    return texts
+
+
 def _text(cell: dict[str, Any]) -> str:
     source = cell.get("source", "")
-    text = (
-        source
-        if isinstance(source, str)
-        else "".join(s for s in source if isinstance(s, str))
-        if isinstance(source, list)
-        else ""
-    )
-    return _clean(text) if len(text) <= MAX_SOURCE else f"# This cell held {len(text):,} characters: too many."
+    if isinstance(source, list):
+        source = "".join(s for s in source if isinstance(s, str))
+    return _clean(source) if isinstance(source, str) else ""
 
 
 def _clean(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets as w
 import numpy as np
+import traitlets as tr
 
 RTOL, ATOL = 1e-4, 1e-6
 
@@ -140,6 +141,44 @@ class Card(w.VBox):
         figure.savefig(picture, format="png", dpi=90)
         plt.close(figure)
         return base64.b64encode(picture.getvalue()).decode()
+
+
+class Stepper(w.Box):
+    """Back, Step forward and Play for a sequence of named steps; a card listens to `step`, which counts from 0."""
+
+    names = tr.List(tr.Unicode(), minlen=1)
+    step = tr.Int(0, min=0)
+
+    def __init__(self, names: list[str]):
+        self._play = w.Play(max=len(names) - 1, interval=1400, show_repeat=False, layout=w.Layout(width="auto"))
+        self._place = w.Label().add_class("cw-step-name")
+        buttons = [button("Back", lambda: self.move(-1)), button("Step forward", lambda: self.move(1))]
+        super().__init__([*buttons, self._play, self._place], names=names)
+        self.add_class("cw-row").add_class("cw-controls")
+        self._play.observe(lambda change: self.set_trait("step", change["new"]), "value")
+        self._show()
+
+    def move(self, by: int) -> None:
+        """Go `by` steps on (or back) and stop playing; at either end, stay."""
+        self._play.playing = False
+        self.step = min(max(self.step + by, 0), len(self.names) - 1)
+
+    @tr.validate("step")
+    def _step_exists(self, proposal):
+        if proposal["value"] >= len(self.names):
+            raise tr.TraitError(f"Stepper.step is {proposal['value']}, there are {len(self.names)} steps")
+        return proposal["value"]
+
+    @tr.observe("step")
+    def _show(self, _=None):
+        self._play.value = self.step
+        self._place.value = f"step {self.step + 1} of {len(self.names)}: {self.names[self.step]}"
+
+    @tr.observe("names")
+    def _start_over(self, _):
+        self._play.max = len(self.names) - 1
+        self.step = 0
+        self._show()
 
 
 def row(children: list[w.Widget]) -> w.Box:

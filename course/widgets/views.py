@@ -166,6 +166,22 @@ def finite(value: Any) -> float:
     return number
 
 
+def positive(value: Any) -> float:
+    """Accept a finite number above 0 only."""
+    number = finite(value)
+    if number <= 0:
+        raise tr.TraitError(f"expected a number above 0, got {value!r}")
+    return number
+
+
+def share(value: Any) -> float:
+    """Accept a number from 0 to 1; what float32 rounds past an end counts as that end."""
+    number = finite(value)
+    if not -1e-6 <= number <= 1 + 1e-6:
+        raise tr.TraitError(f"expected a number from 0 to 1, got {value!r}")
+    return min(max(number, 0.0), 1.0)
+
+
 def row(values: Any) -> list:
     """Accept a one-dimensional array of numbers."""
     values = plain(values)
@@ -438,6 +454,79 @@ class Curves(View):
             if len(one["x"]) != len(one["y"]):
                 raise tr.TraitError(f"Curves.series[{i}]: x has {len(one['x'])} numbers, y has {len(one['y'])}")
         return proposal["value"]
+
+
+class Flow(View):
+    """Boxes joined by arrows, lit step by step.
+
+    A box stands at column x (to the right) and row y (down), in steps of the grid; it is `width` columns wide, less
+    the room for arrows, and as high as what it holds. `step` -1 lights all; otherwise what belongs to this step is lit
+    strongly, earlier is normal, later is dimmed. The browser writes `selected`, the name of a box.
+    """
+
+    kind = synced(tr.Unicode("flow"))
+    boxes = Records(
+        name=Field(str),
+        label=Field(str),
+        x=Field(finite),
+        y=Field(finite),
+        width=Field(positive, 1.0),
+        role=ROLE,
+        shape=Field(str, ""),
+        values=Field(row, []),  # a strip of cells: blue below 0, orange above, on one scale for the whole diagram
+        step=Field(int, 0),
+        note=Field(str, ""),
+        wrong=Field(bool, False),
+    )
+    arrows = Records(
+        source=Field(str),
+        target=Field(str),
+        label=Field(str, ""),
+        kind=Field(one_of("flow", "residual", "weak"), "flow"),  # residual goes round the boxes in between
+        weight=Field(optional(share), None),  # thickness: how much attention, or a share of the routing
+        step=Field(int, 0),
+    )
+    step = synced(tr.Int(-1, min=-1, help="The step that is lit, -1 for all."))
+    selected = synced(tr.Unicode(help="Name of the selected box, or empty."))
+
+    @tr.validate("boxes")
+    def _own_names(self, proposal):
+        names = [box["name"] for box in proposal["value"]]
+        for i, name in enumerate(names):
+            if not name or name in names[:i]:
+                raise tr.TraitError(f"Flow.boxes[{i}]['name'] is {name!r}; each box needs a name of its own")
+        self._known_ends(self.arrows, names)
+        return proposal["value"]
+
+    @tr.validate("arrows")
+    def _between_boxes(self, proposal):
+        self._known_ends(proposal["value"], self.names)
+        return proposal["value"]
+
+    def _known_ends(self, arrows, names):
+        for i, arrow in enumerate(arrows):
+            for end in ("source", "target"):
+                if arrow[end] not in names:
+                    raise tr.TraitError(
+                        f"Flow.arrows[{i}][{end!r}] is {arrow[end]!r}, the boxes are {names}; "
+                        "if both change, set them together with show(...)"
+                    )
+
+    @tr.validate("selected")
+    def _selected_exists(self, proposal):
+        if proposal["value"] and proposal["value"] not in self.names:
+            raise tr.TraitError(f"Flow.selected is {proposal['value']!r}, the boxes are {self.names}")
+        return proposal["value"]
+
+    @tr.observe("boxes")
+    def _forget_a_box_that_is_gone(self, _):
+        if self.selected not in self.names:
+            self.selected = ""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the boxes."""
+        return [box["name"] for box in self.boxes]
 
 
 class Picker(View):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.steps.grade import engine
+from autograder.submitted import NO_TIMESTAMP, TIMESTAMP
 from tests.attacks import pages
 from tests.attacks.attack import SUCCEEDED, Attack
 from tests.attacks.target import PLACES, Others, Ran, Target
@@ -196,8 +197,13 @@ def _others(ran: Ran, before: Others) -> list[str]:
     found = [] if now.rows == before.rows else ["somebody else's rows in the gradebook changed"]
     # What was no file and is one now is the grader's word on a link or pipe, in the attacker's own folder.
     new = {p for p in now.files.keys() - before.files.keys() if f"/submitted/{ran.attack.name}/" not in p}
-    changed = new | {p for p in before.files if before.files[p] != now.files.get(p)}
+    changed = new | {p for p in before.files if before.files[p] not in (now.files.get(p), now.files.get(_aside(p)))}
     return found + [f"{path} changed" for path in sorted(changed)[:5]]
+
+
+def _aside(path: str) -> str:
+    """Where a timestamp that is no date is moved, as it was."""
+    return str(Path(path).with_name(NO_TIMESTAMP)) if Path(path).name == TIMESTAMP else path
 
 
 def bystander_faults(target: Target) -> list[str]:

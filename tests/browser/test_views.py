@@ -1,5 +1,6 @@
 """The views on a bare page: what the student does reaches the traits, what Python sets is drawn, anyone can use it."""
 
+import re
 import shutil
 import subprocess
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from course.widgets.views import Bars, Curves, Formula, Heatmap, Picker, Plane, number_text, plain
+from course.widgets.views import Bars, Curves, Flow, Formula, Heatmap, Picker, Plane, number_text, plain
 from tests.browser.bare_page import WIDGETS, next_frame
 
 pytest_plugins = ["tests.browser.component"]
@@ -67,6 +68,34 @@ def picker(**traits):
     return Picker(**{**card, **traits})
 
 
+def flow(**traits):
+    boxes = [
+        {"name": "x", "label": "x", "x": 0, "y": 0, "shape": "(n, d)", "values": [-1, np.nan, 0.5], "step": 0},
+        {"name": "att", "label": "attention", "x": 0, "y": 1, "role": "attention", "step": 1, "note": "Tokens look."},
+        {"name": "add", "label": "add", "x": 0, "y": 2, "role": "value", "step": 2, "wrong": True, "values": [2.0] * 9},
+        {"name": "ffn", "label": "feed-forward", "x": 1, "y": 2, "role": "key", "step": 3},
+    ]
+    arrows = [
+        {"source": "x", "target": "att", "label": "read", "step": 1},
+        {"source": "att", "target": "add", "weight": 0.25, "step": 2},
+        {"source": "x", "target": "add", "kind": "residual", "label": "residual", "step": 2},
+        {"source": "add", "target": "ffn", "kind": "weak", "step": 3},
+    ]
+    return Flow(**{"title": "A block", "boxes": boxes, "arrows": arrows, **traits})
+
+
+def routed():
+    """Six tokens sent to four experts, the same ones on every run."""
+    boxes = [{"name": f"t{i}", "label": "token", "x": i, "y": 0, "role": "query"} for i in range(6)]
+    boxes += [{"name": f"e{i}", "label": f"expert {i}", "x": 1.6 * i, "y": 2, "shape": "(d, 4d)"} for i in range(4)]
+    arrows = [
+        {"source": f"t{i}", "target": f"e{(i * j) % 4}", "weight": w, "label": f"{w}"}
+        for i in range(6)
+        for j, w in ((1, 0.7), (2, 0.3))
+    ]
+    return Flow(boxes=boxes, arrows=arrows, description="Six tokens, each sent to two of four experts")
+
+
 def crowded():
     words = ["The", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "everybody", "watches"]
     return Heatmap(values=np.random.default_rng(0).random((12, 12)), row_labels=words, column_labels=words)
@@ -86,6 +115,9 @@ VIEWS = {
     "bars": bars,
     "formula": formula,
     "curves": curves,
+    "flow": flow,
+    "stepping": lambda: flow(step=2, selected="att"),
+    "routed": routed,
     "picker": lambda: picker(chosen=["a"]),
     "several": lambda: picker(chosen=["a", "b"], multiple=True, saved=True),
 }
@@ -232,6 +264,14 @@ def test_show_sets_several_traits_at_once():
         (lambda: bars(labels=["a"], masked=[], wrong=[]), r"columns\[0\] has 3 values for 1 labels"),
         (lambda: Formula(lines=[[{"txt": "a"}]]), "a segment has text"),
         (lambda: Curves(series=[{"name": "a", "x": [1], "y": []}]), "x has 1 numbers, y has 0"),
+        (lambda: flow(boxes=flow().boxes[:3]), r"arrows\[3\]\['target'\] is 'ffn', the boxes are .*show"),
+        (lambda: flow(boxes=[*flow().boxes, flow().boxes[0]]), r"boxes\[4\]\['name'\] is 'x'; each .* name of its own"),
+        (lambda: flow(boxes=[{"name": "a", "label": "A", "x": 0, "y": 0, "width": 0}]), "a number above 0, got 0"),
+        (lambda: flow(boxes=[{"name": "a", "label": "A", "x": 0, "y": 0, "values": 1}]), "one row of numbers"),
+        (lambda: flow(arrows=[{"source": "x", "target": "y"}]), r"\['target'\] is 'y', the boxes are \['x', "),
+        (lambda: flow(arrows=[{"source": "x", "target": "x", "weight": 1.5}]), "from 0 to 1, got 1.5"),
+        (lambda: flow(selected="y"), "selected is 'y', the boxes are"),
+        (lambda: flow(step=-2), "step"),
         (lambda: picker(chosen=["z"]), r"the options are \['a', 'b'\]"),
         (lambda: picker(chosen=["a", "b"]), "multiple is False"),
         (lambda: picker(variable="a b"), "must be a Python name"),
@@ -497,6 +537,149 @@ def test_curves_on_log_axes(component):
     series = [{"name": "cost", "x": powers, "y": powers**2}, {"name": "none", "x": [0, 1], "y": [-1, 0]}]
     page = component(Curves(series=series, log_x=True, log_y=True))
     assert "10⁶" in page.locator(".cw-chart .cw-tick").all_text_contents()
+
+
+# ---- Flow --------------------------------------------------------------------------------------------------------
+
+
+def box(page, name):
+    return page.locator(".cw-flow-box").filter(has=page.locator(".cw-flow-label", has_text=re.compile(f"^{name}$")))
+
+
+def names_of(page, state):
+    return page.locator(f".cw-flow-box.{state} .cw-flow-label").all_text_contents()
+
+
+def test_flow_lights_the_step(component):
+    page = component(flow())
+    assert names_of(page, "cw-lit") == names_of(page, "cw-later") == []
+    receive(page, step=1)
+    next_frame(page)
+    assert names_of(page, "cw-lit") == ["attention"]
+    assert names_of(page, "cw-later") == ["add", "feed-forward"]
+    assert box(page, "attention").get_attribute("aria-current") == "step"
+    assert page.locator(".cw-arrow.cw-lit").count() == 1
+    assert page.locator(".cw-arrow.cw-later").count() == 3
+
+
+def test_flow_selects_by_click_and_key(component):
+    page = component(flow())
+    assert page.get_by_role("status").inner_text() == "Select a box to read about it."
+    box(page, "attention").click()
+    next_frame(page)
+    assert trait(page, "selected") == "att"
+    assert box(page, "attention").get_attribute("aria-pressed") == "true"
+    assert page.get_by_role("status").inner_text() == "attention: Tokens look."
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert trait(page, "selected") == "add"
+    page.keyboard.press("Space")
+    assert trait(page, "selected") == "", "once more takes the selection back"
+
+
+def test_flow_is_one_tab_stop_and_arrow_keys_walk_it(component):
+    page = component(flow())
+    focused = "document.activeElement.querySelector('.cw-flow-label').textContent"
+    page.keyboard.press("Tab")
+    walked = [page.evaluate(focused)]
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowUp", "End", "ArrowLeft", "Home"):
+        page.keyboard.press(key)
+        walked.append(page.evaluate(focused))
+    there, back = ["x", "attention", "add", "feed-forward", "feed-forward"], ["attention", "feed-forward", "add", "x"]
+    assert walked == there + back
+    assert page.locator("[tabindex='0']").count() == 1
+
+
+def test_flow_says_what_a_box_holds_and_where_it_leads(component):
+    page = component(flow())
+    names = [one.get_attribute("aria-label") for one in page.locator(".cw-flow-box").all()]
+    assert names == [
+        "x; shape (n, d); values −1.00, NaN, 0.50; leads to attention, add",
+        "attention; leads to add (0.25); Tokens look.",
+        "add; 9 values from 2.00 to 2.00; differs from the right result; leads to feed-forward",
+        "feed-forward",
+    ]
+
+
+def test_flow_shows_values_and_weights_on_hover(component):
+    page = component(flow())
+    tip = page.locator(".cw-tip")
+    box(page, "x").locator("i").nth(2).hover()
+    next_frame(page)
+    assert tip.inner_text() == "x[2] = 0.5000"
+    page.locator("[data-arrow='1']").dispatch_event("pointerover")
+    next_frame(page)
+    assert tip.inner_text() == "attention → add: weight 0.25"
+    page.mouse.move(0, 0)
+    box(page, "attention").focus()
+    next_frame(page)
+    assert tip.inner_text() == "Tokens look."
+
+
+def test_flow_changes_in_place(component):
+    page = component(flow())
+    boxes, place = trait(page, "boxes"), box(page, "x").bounding_box()
+    page.evaluate("globalThis.kept = [...root.querySelectorAll('.cw-flow-box, .cw-flow-strip i, .cw-arrow')]")
+    boxes[0]["values"] = [4, -4, 0]
+    receive(page, boxes=boxes, step=3)
+    next_frame(page)
+    assert page.evaluate("kept.every((part) => part.isConnected)")
+    assert box(page, "x").bounding_box() == place
+    shares = [cell.evaluate("(i) => i.style.getPropertyValue('--share')") for cell in box(page, "x").locator("i").all()]
+    assert shares == ["1.0000", "1.0000", "0.0000"]
+    assert box(page, "x").locator(".cw-negative").count() == 1
+
+
+CROSSINGS = """() => {
+  const boxes = [...root.querySelectorAll(".cw-flow-box")].map((one) => one.getBoundingClientRect());
+  const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  const within = (value, low, high) => value > low + 4 && value < high - 4;
+  const inside = ({ x, y }) => boxes.filter((b) => within(x, b.left, b.right) && within(y, b.top, b.bottom));
+  const crossed = [...root.querySelectorAll(".cw-arrow-line")].flatMap((path) => {
+    const steps = Array.from({ length: 80 }, (_, i) => path.getPointAtLength((path.getTotalLength() * i) / 79));
+    return steps.flatMap((point) => inside(point.matrixTransform(path.getScreenCTM())));
+  });
+  const labels = [...root.querySelectorAll(".cw-arrow-label")].filter((label) => label.textContent);
+  const covered = labels.filter((label) => boxes.some((b) => !apart(label.getBoundingClientRect(), b)));
+  const clash = boxes.some((a, i) => boxes.slice(i + 1).some((b) => !apart(a, b)));
+  const cut = [...root.querySelectorAll(".cw-flow-box > :not([hidden])")].some((part) => {
+    const [inner, outer] = [part, part.parentElement].map((one) => one.getBoundingClientRect());
+    return inner.left < outer.left || inner.right > outer.right || inner.bottom > outer.bottom;
+  });
+  return [crossed.length, covered.length, clash, cut];
+}"""
+
+
+def gathered():
+    """Twelve words, one of them long, that all send an arrow to the same box."""
+    words = ["The", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "while", "everybody", "watches"]
+    boxes = [{"name": f"w{i}", "label": w, "x": i, "y": 1, "role": "key", "values": [i]} for i, w in enumerate(words)]
+    boxes.append({"name": "c", "label": "context", "x": 5.5, "y": 0, "width": 3})
+    return Flow(boxes=boxes, arrows=[{"source": f"w{i}", "target": "c", "weight": i / 11} for i in range(12)])
+
+
+@pytest.mark.parametrize("make", [flow, routed, gathered], ids=["flow", "routed", "gathered"])
+@pytest.mark.parametrize("width", [900, 600])
+def test_flow_keeps_boxes_arrows_and_labels_apart(component, make, width):
+    assert component(make(), width=width).evaluate(CROSSINGS) == [0, 0, False, False]
+
+
+def test_flow_follows_its_width_and_new_boxes(component):
+    page = component(routed())
+    wide = box(page, "expert 3").bounding_box()
+    page.set_viewport_size({"width": 600, "height": 800})
+    page.wait_for_timeout(60)
+    assert box(page, "expert 3").bounding_box()["x"] < wide["x"] - 150
+    receive(page, arrows=[], boxes=trait(page, "boxes")[:2])
+    next_frame(page)
+    assert page.locator(".cw-flow-box").count() == 2
+    assert page.locator(".cw-arrow").count() == 0
+
+
+def test_flow_forgets_a_selected_box_that_is_gone():
+    view = flow(selected="ffn")
+    view.show(boxes=view.boxes[:3], arrows=view.arrows[:3])
+    assert view.selected == ""
 
 
 # ---- Picker ------------------------------------------------------------------------------------------------------

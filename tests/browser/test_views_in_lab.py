@@ -87,6 +87,52 @@ def test_keys_reach_the_controls_and_not_the_notebook(open_notebook: OpenNoteboo
     assert len(notebook.cells()) == 2
 
 
+STEPS = """
+from course.widgets.base import Card, Stepper
+from course.widgets.views import Flow
+
+class Steps(Card):
+    def __init__(self):
+        names = ["norm", "attend", "add"]
+        self.stepper = Stepper(names)
+        boxes = [dict(name=n, label=n, x=0, y=i, step=i, values=[i, -i], note=f"Step {i}.")
+                 for i, n in enumerate(names)]
+        arrows = [dict(source="norm", target="attend", step=1), dict(source="attend", target="add", step=2),
+                  dict(source="norm", target="add", kind="residual", label="residual", step=2)]
+        self.flow = Flow(boxes=boxes, arrows=arrows, step=0, title="A block", description="Three steps of a block")
+        super().__init__("Step forward", [self.stepper], [self.flow])
+        self.listen(self.stepper, "step", lambda step: None)
+
+    def redraw(self):
+        self.flow.show(step=self.stepper.step)
+
+    def figure(self):
+        import matplotlib.pyplot as plt
+        return plt.figure()
+
+card = Steps()
+card
+"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_steps_by_keys_and_by_playing(open_notebook: OpenNotebook, theme: Theme) -> None:
+    notebook = open_notebook([STEPS], theme=theme)
+    page = notebook.page
+    page.get_by_role("button", name="Step forward").focus()
+    page.keyboard.press("Enter")
+    notebook.wait_idle()
+    assert page.locator(".cw-flow-box.cw-lit").inner_text() == "attend"
+    assert page.get_by_role("status").filter(has_text="step 2 of 3: attend").is_visible()
+    page.get_by_role("button", name="norm").click()
+    page.get_by_role("button", name="play or pause").click()
+    page.locator(".cw-flow-box.cw-lit", has_text="add").wait_for()
+    notebook.wait_idle()
+    assert notebook.py("[card.stepper.step, card.flow.selected]") == [2, "norm"]
+    assert page.get_by_role("button", name="stop and start over").is_visible()
+    notebook.screenshot(f"flow-{theme}")
+
+
 PICKER = """
 from course.widgets.views import Picker
 picker = Picker(

@@ -28,7 +28,7 @@ def grade(work: Work) -> Finished:
     marks = marked(notebook)
     notebook.metadata["course"] = {"seed": work.seed}
     reasons = {name: f"{name} is wrong" for name, (earned, points) in marks.items() if earned < points}
-    return Finished(nbformat.writes(notebook), marks, reasons, [], 0.125)
+    return Finished(nbformat.writes(notebook), marks, reasons, work.submission.notes, 0.125)
 
 
 def marked(notebook: NotebookNode) -> dict[str, tuple[float, float]]:

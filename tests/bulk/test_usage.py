@@ -150,16 +150,17 @@ def test_bad_submissions_are_named_and_the_others_graded(course: CourseCopy) -> 
     os.mkfifo(course.submitted("finn") / "pipe")
     report = course.run()
     assert report["status"] == 1
-    assert report["totals"] == {"graded": 4, "already": 0, "failed": 2, "left": 0}
+    assert report["totals"] == {"graded": 5, "already": 0, "failed": 1, "left": 0}
     jobs = report["jobs"]
     assert "(there is mine.ipynb); rename it" in jobs["bob"]["problem"]
-    assert "timestamp.txt holds 'yesterday, I think', which is no date" in jobs["eve"]["problem"]
-    assert {s: jobs[s]["earned"] for s in ("ada", "cleo", "dan", "finn")} == {
-        "ada": 11.0, "cleo": 0.0, "dan": 0.0, "finn": 11.0,
+    assert "timestamp.txt held no date and was set aside" in jobs["eve"]["notes"][0]
+    assert (course.submitted("eve") / "timestamp.txt").read_text() == "yesterday, I think"
+    assert {s: jobs[s]["earned"] for s in ("ada", "cleo", "dan", "eve", "finn")} == {
+        "ada": 11.0, "cleo": 0.0, "dan": 0.0, "eve": 11.0, "finn": 11.0,
     }  # fmt: skip
     assert jobs["dan"]["notes"] == [f"the notebook {LESSON}.ipynb is a link and was not read"]
     assert jobs["finn"]["notes"] == ["pipe is a pipe and was not read"]
-    assert course.run()["totals"] == {"graded": 0, "already": 4, "failed": 2, "left": 0}
+    assert course.run()["totals"] == {"graded": 0, "already": 5, "failed": 1, "left": 0}
 
 
 def test_a_mistake_of_ours_is_a_failure_of_that_job(sqlite_course: CourseCopy) -> None:

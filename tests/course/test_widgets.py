@@ -4,10 +4,11 @@ import base64
 
 import numpy as np
 import pytest
+from traitlets import TraitError
 
 from course import supplied
 from course.widgets import attention_plane, cross_attention_map, mask_lab, softmax_saturation
-from course.widgets.base import Driven
+from course.widgets.base import Card, Driven, Stepper
 
 
 def unfinished(*args):
@@ -112,3 +113,48 @@ def test_driven_reports_wrong_shapes_in_words():
     assert drawn.source == "course"
     assert "(3,)" in drawn.message
     assert "(2,)" in drawn.message
+
+
+# ---- Stepper -----------------------------------------------------------------------------------------------------
+
+
+def test_the_stepper_names_its_step_and_stays_at_its_ends():
+    stepper = Stepper(["norm", "attend", "add"])
+    back, forward, player, place = stepper.children
+    assert place.value == "step 1 of 3: norm"
+    back.click()
+    assert stepper.step == 0
+    for _ in range(4):
+        forward.click()
+    assert (stepper.step, place.value) == (2, "step 3 of 3: add")
+    assert player.value == 2, "play goes on from here"
+
+
+def test_playing_moves_the_step_and_a_button_stops_it():
+    stepper = Stepper(["norm", "attend", "add"])
+    player = stepper.children[2]
+    player.playing, player.value = True, 1
+    assert stepper.step == 1
+    stepper.children[0].click()
+    assert (stepper.step, player.playing) == (0, False)
+
+
+def test_a_card_listens_to_the_stepper():
+    class Steps(Card):
+        def redraw(self):
+            self.drawn = self.stepper.step
+
+    card = Steps("Steps", [], [])
+    card.stepper, heard = Stepper(["norm", "attend"]), []
+    card.listen(card.stepper, "step", heard.append)
+    card.stepper.move(1)
+    assert (heard, card.drawn) == ([1], 1)
+
+
+def test_new_names_start_the_stepper_over():
+    stepper = Stepper(["norm", "attend", "add"])
+    stepper.step = 2
+    stepper.names = ["one", "two"]
+    assert (stepper.step, stepper.children[3].value) == (0, "step 1 of 2: one")
+    with pytest.raises(TraitError, match="step is 2, there are 2 steps"):
+        stepper.step = 2

@@ -323,7 +323,7 @@ def in_jupyter(cells: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     )
     client.execute()
     return {
-        name: told(outputs.clean([dict(o) for o in cell.outputs]))
+        name: told(outputs.Page().admit([dict(o) for o in cell.outputs]))
         for name, cell in zip(cells, notebook.cells, strict=True)
     }
 

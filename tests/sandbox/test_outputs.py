@@ -91,7 +91,7 @@ def assert_harmless(text: str) -> None:
 @given(st.lists(likely | anything, max_size=4) | anything)
 def test_whatever_arrives_becomes_valid_outputs(arrived: Any) -> None:
     """Valid to nbformat, writable as UTF-8, of known kinds, and harmless."""
-    made = outputs.clean(arrived)
+    made = outputs.Page().admit(arrived)
     cell = nbformat.v4.new_code_cell("x", outputs=made)
     notebook = nbformat.v4.new_notebook(cells=[cell])
     nbformat.validate(notebook)
@@ -185,14 +185,14 @@ def test_a_picture_of_spaces_is_judged_at_once() -> None:
     """A pattern that goes back over them took an hour for a megabyte."""
     started = time.perf_counter()
     arrived = {"output_type": "display_data", "data": {"image/png": "iVBOR" + " " * 4_000_000 + "!"}}
-    assert outputs.clean([arrived]) == []
+    assert outputs.Page().admit([arrived]) == []
     assert time.perf_counter() - started < 5
 
 
 def test_a_cell_shows_so_much_html_and_no_more() -> None:
     """Each piece may be small enough, and all of them too much."""
     arrived = [{"output_type": "display_data", "data": {"text/html": "<b>x</b>" * 10_000}}] * 20
-    made = outputs.clean(arrived)
+    made = outputs.Page().admit(arrived)
     assert sum(len(o.data.get("text/html", "")) for o in made) <= outputs.MAX_HTML
     assert "left out" in made[-1].data["text/plain"]
 
@@ -201,7 +201,7 @@ def test_sizes_are_bounded() -> None:
     """Text, pictures, the number of outputs."""
     stream = {"output_type": "stream", "name": "stdout", "text": "x" * 1_000_000}
     picture = {"output_type": "display_data", "data": {"image/png": "iVBOR" + "A" * (outputs.MAX_PICTURE + 1)}}
-    made = outputs.clean([stream, picture] + [stream] * 1000)
+    made = outputs.Page().admit([stream, picture] + [stream] * 1000)
     assert len(made) == outputs.MAX_OUTPUTS
     assert len(made[0].text) < outputs.MAX_TEXT + 100
     assert "900,000 characters are left out" in made[0].text
@@ -211,4 +211,15 @@ def test_sizes_are_bounded() -> None:
 def test_what_is_a_picture_stays_one() -> None:
     """As matplotlib's inline backend sends it, with a line end behind it."""
     arrived = {"output_type": "display_data", "data": {"image/png": PICTURE + "\n", "text/plain": "<Figure>"}}
-    assert outputs.clean([arrived])[0].data == arrived["data"]
+    assert outputs.Page().admit([arrived])[0].data == arrived["data"]
+
+
+def test_a_notebook_that_shows_too_much_is_cut_where_it_is_full():
+    """Else two hundred cells at their limit make a page of 400 MB."""
+    page = outputs.Page()
+    picture = {"output_type": "display_data", "data": {"image/png": "iVBOR" + "A" * 4_000_000}}
+    line = {"output_type": "stream", "name": "stdout", "text": "x"}
+    shown = [page.admit([picture, line]) for _ in range(5)]
+    assert ["data" in cell[0] for cell in shown] == [True, True, False, False, False]
+    assert "4,000,017 characters are left out here" in shown[-1][0].text
+    assert [cell[1].text for cell in shown] == ["x"] * 5  # what still fits is shown

@@ -1,8 +1,9 @@
 // Entry point of all views: the frame around a view (title, note, "course's version"), and its life.
 import { Bars } from "./bars.js";
-import { nameSliders } from "./controls.js";
+import { nameControls } from "./controls.js";
 import { Curves } from "./curves.js";
 import { classes, html, set, setText } from "./dom.js";
+import { Flow } from "./flow.js";
 import { Formula } from "./formula.js";
 import { Heatmap } from "./heatmap.js";
 import { guardKeys } from "./keys.js";
@@ -10,7 +11,9 @@ import { Link } from "./link.js";
 import { Picker } from "./picker.js";
 import { Plane } from "./plane.js";
 
-const VIEWS = { bars: Bars, curves: Curves, formula: Formula, heatmap: Heatmap, picker: Picker, plane: Plane };
+const VIEWS = {
+  bars: Bars, curves: Curves, flow: Flow, formula: Formula, heatmap: Heatmap, picker: Picker, plane: Plane,
+};
 
 class Frame {
   constructor() {
@@ -58,7 +61,7 @@ function render({ model, el }) {
   const observer = watchSize(frame.element, () => {
     const card = el.closest(".course-widget");
     guardKeys(card);
-    nameSliders(card);
+    nameControls(card);
     view.resize?.();
   });
   return () => {

@@ -47,7 +47,8 @@ function anchored(box, right) {
   return { x: (box.left + box.right) / 2, y, anchor: "middle" };
 }
 
-function overlap(a, b) {
+/** The area that two boxes { left, right, top, bottom } share. */
+export function overlap(a, b) {
   const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
   const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
   return width > 0 && height > 0 ? width * height : 0;
