@@ -243,7 +243,9 @@ class KVCache:
 
         def bits_for_bytes(layers, heads, d_head):
             """`nbytes` counts bits: it is 8 times too large."""
-            return _cache((layers, heads, d_head), nbytes=lambda self: 8 * sum(t.nbytes for t in self.keys + self.values))
+            return _cache(
+                (layers, heads, d_head), nbytes=lambda self: 8 * sum(t.nbytes for t in self.keys + self.values)
+            )
 
         def values_not_counted(layers, heads, d_head):
             """`nbytes` counts the keys only. The values take as much again."""
@@ -483,7 +485,14 @@ class decode_step:
         for heads, d_head, layers, filled, tokens, label in [
             (2, 3, 1, 0, 1, "the first token, an empty cache"),
             (2, 3, 2, 0, 3, "three tokens, one after another, from an empty cache"),
-            (3, 2, 3, 4, 2, "two more tokens; the cache holds values that belong to no text, so nothing can rebuild them"),
+            (
+                3,
+                2,
+                3,
+                4,
+                2,
+                "two more tokens; the cache holds values that belong to no text, so nothing can rebuild them",
+            ),
             (2, 4, 2, int(rng.integers(2, 7)), 1, "one more token; the cache holds values that belong to no text"),
         ]:
             p = _random_decoder(rng, 7, heads, d_head, layers, 5, filled + tokens + 3)
@@ -737,7 +746,11 @@ class generation_flops:
     tolerance = exact
 
     def cases(rng):
-        for n, d_model, d_ff, layers in [(1, 3, 5, 1), (2, 4, 16, 3), tuple(int(rng.integers(6, 15)) for _ in range(4))]:
+        for n, d_model, d_ff, layers in [
+            (1, 3, 5, 1),
+            (2, 4, 16, 3),
+            tuple(int(rng.integers(6, 15)) for _ in range(4)),
+        ]:
             for cached in (True, False):
                 label = f"{n} tokens {'with' if cached else 'without'} the cache"
                 yield case(n, d_model, d_ff + (d_ff == 4 * d_model), layers, cached, label=label)
@@ -810,13 +823,17 @@ class generation_flops:
             """With the cache you still count a t by t table of scores. There is one query: one row of t scores."""
             if not cached:
                 return _flops(n, d_model, d_ff, layers, cached)
-            return _flops(n, d_model, d_ff, layers, True, attention=0) + _flops(n, d_model, d_ff, layers, False, weights=0)
+            return _flops(n, d_model, d_ff, layers, True, attention=0) + _flops(
+                n, d_model, d_ff, layers, False, weights=0
+            )
 
         def only_one_row_without_the_cache(n, d_model, d_ff, layers, cached):
             """Without the cache all t tokens attend, each to t keys: the table of scores is t by t, not one row."""
             if cached:
                 return _flops(n, d_model, d_ff, layers, cached)
-            return _flops(n, d_model, d_ff, layers, False, attention=0) + _flops(n, d_model, d_ff, layers, True, weights=0)
+            return _flops(n, d_model, d_ff, layers, False, attention=0) + _flops(
+                n, d_model, d_ff, layers, True, weights=0
+            )
 
 
 @question(answer="c")

@@ -16,6 +16,7 @@ from course.checks.forbidden import first_forbidden, names_used
 from course.checks.judge import StudentCodeDied, Verdict, describe, judge
 from course.checks.report import Report
 from course.checks.runner import run_script
+from course.checks.script import attribute, call, given, held, method
 from course.checks.sheet import Case, Sheet
 from tests.checks import ch99_toys as toys
 
@@ -213,6 +214,9 @@ def test_steps_of_a_script_are_named():
     text = describe(toys.Affine.visible_sheet().cases[1])
     assert text.startswith("3 rows: Affine(4, 2); load({weight: array of shape (2, 4), bias: array of shape (2,)})")
     assert "grads(array of shape (3, 4))" in text
+    steps = [given("ch08.KVCache", 2, handle="cache"), method("append", 0, handle="cache"),
+             call("f", 3, held("cache")), attribute("keys", handle="cache")]  # fmt: skip
+    assert describe(Case("", "values", steps, [], {})) == "ch08.KVCache(2); cache.append(0); f(3, cache); cache.keys"
 
 
 def test_long_arguments_are_cut_in_a_description():
