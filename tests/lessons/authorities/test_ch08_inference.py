@@ -17,7 +17,7 @@ from course.supplied.ch07 import decoder_logits
 from course.widgets.cache_budget import MODELS
 
 transformers = pytest.importorskip("transformers")
-pytestmark = pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")  # the new name is too new
+pytestmark = pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")
 
 ATTEND, DECODE = find("ch08.attend_to_cache").reference, find("ch08.decode_step").reference
 CACHES = [find("ch08.KVCache").reference, ch08.KVCache]
