@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PROMPTS = ["Shall I ", "My love ", "The sun "]
 CAPACITY = 20  # tokens; as many columns as fit on a narrow page
+SHOWN = 8  # numbers of a key: all of them would make the picture tall
 ALL, KEYS = "all layers", "keys of one head"
 
 
@@ -69,8 +70,8 @@ class KVCacheLab(Card):
         again = button("Start over", self._restart)
         self.text = Formula(title="The text", description="The text so far: the prompt, then what was generated")
         self.memory = Heatmap(signed=False, digits=0, legend=False, column_title="tokens read", column_role="key")
-        self.candidates = Bars(role="value", heading_before="What may come next")
-        self.work = Bars(role="key", heading_before="Tokens put through the model so far")
+        self.candidates = Bars(role="plain", heading_before="What may come next")
+        self.work = Bars(role="plain", heading_before="Tokens put through the model so far")
         controls = [self.prompt, self.next, again, self.shown]
         views = [self.text, self.memory, self.candidates, self.work]
         super().__init__("The cache grows with the text", controls, views)
@@ -108,7 +109,7 @@ class KVCacheLab(Card):
         )  # fmt: skip
         t = len(self.ids)
         everything = CAPACITY * (CAPACITY + 1) / 2
-        counts = {"title": "one by one", "values": [t, t * (t + 1) // 2], "vmax": everything, "digits": 0}
+        counts = {"title": "tokens", "values": [t, t * (t + 1) // 2], "vmax": everything, "digits": 0}
         self.work.show(labels=["with the cache", "without it"], columns=[counts])
         self.say(drawn)
 
@@ -136,9 +137,9 @@ class KVCacheLab(Card):
             labels = [f"layer {i} {name}" for i in range(len(filled) // 2) for name in ("K", "V")]
             note = "Each cell is one vector for all heads; the number is its length. Old columns never change."
         else:
-            filled, wrong = drawn.values[1][0, 0].T, drawn.wrong(1)[0, 0].T
-            labels = [str(i) for i in range(len(filled))]
-            note = "Each column is one key of head 0 in layer 0. Old columns never change."
+            filled, wrong = drawn.values[1][0, 0, :, :SHOWN].T, drawn.wrong(1)[0, 0, :, :SHOWN].T
+            labels = [f"number {i}" for i in range(len(filled))]
+            note = f"Each column is one key: its first {SHOWN} numbers in head 0 of layer 0. Old columns never change."
         pad = ((0, 0), (0, CAPACITY - filled.shape[1]))
         names = [visible(self.model.vocabulary[i]) for i in self.ids] + ["\u00b7"] * pad[1][1]
         self.memory.show(
