@@ -240,6 +240,8 @@ def _brief(value: Any) -> str:
     array = getattr(value, "array", value)
     if hasattr(array, "shape"):
         return f"array of shape {tuple(array.shape)}" if array.shape else repr(array.item())
+    if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
+        return _clip("{" + ", ".join(value) + "}", 200)  # a model's parameters: what is in them would take a page
     if isinstance(value, dict):
         return _clip("{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}", 200)
     if isinstance(value, list | tuple) and any(hasattr(getattr(v, "array", v), "shape") for v in value):

@@ -38,6 +38,7 @@ MODELS = [
     Model("Llama 3.1 70B", 70_553_706_496, 80, 64, 8, 128, 131_072),
 ]
 LENGTHS = [2**i for i in range(9, 18)]
+KILO = [n / 1024 for n in LENGTHS]
 BATCHES = [1, 2, 4, 8, 16, 32, 64]
 NUMBERS = {"16 bits": 2, "8 bits": 1, "32 bits": 4}
 SHARING = {"as published": None, "one per query head": "heads", "one for all": 1}
@@ -70,9 +71,9 @@ class CacheBudget(Card):
         self.batch = w.SelectionSlider(options=BATCHES, value=8, description="texts", layout=wide)
         self.numbers = w.Dropdown(options=NUMBERS, description="numbers", layout=w.Layout(width="220px"))
         self.sharing = w.Dropdown(options=list(SHARING), description="KV heads", layout=w.Layout(width="270px"))
-        self.bars = Bars(role="key", heading_before="Memory, in GB")
+        self.bars = Bars(role="plain", heading_before="Memory, in GB")
         self.curves = Curves(
-            log_x=True, log_y=True, x_label="tokens in each text", y_label="GB", title="The cache as texts grow",
+            log_x=True, log_y=True, x_label="K tokens in each text (1K = 1024)", y_label="GB", title="The cache as texts grow",
             description="Size of the cache over the length of the texts, beside the weights, for three ways of sharing",
         )  # fmt: skip
         controls = [self.model, self.length, self.batch, self.numbers, self.sharing]
@@ -95,13 +96,13 @@ class CacheBudget(Card):
         """Show both sizes, and how the cache grows with the length."""
         drawn = self.count(*self.arguments())
         cache, weights = float(drawn.values[0]) / GB, self.weights()
-        scale = max(cache, weights, ACCELERATOR)
+        scale = max(cache + weights, ACCELERATOR)
         self.bars.show(
             labels=["weights", "KV cache", "both"], wrong=[False, bool(drawn.wrong().any()), False],
             columns=[{"title": "GB", "values": [weights, cache, weights + cache], "vmax": scale, "digits": 1}],
             note=self._in_words(cache, weights), greyed=drawn.source == "course",
         )  # fmt: skip
-        self.curves.show(series=self._series(), marker=float(self.length.value), greyed=drawn.source == "course")
+        self.curves.show(series=self._series(), marker=self.length.value / 1024, greyed=drawn.source == "course")
         self.say(drawn)
 
     def _in_words(self, cache: float, weights: float) -> str:
@@ -119,8 +120,8 @@ class CacheBudget(Card):
         """One curve for each way to share heads, and a level one for the weights."""
         roles = {"one per query head": "key", "as published": "attention", "one for all": "value"}
         sizes = {name: [self._gigabytes(n, name) for n in LENGTHS] for name in roles}
-        curves = [{"name": name, "role": roles[name], "x": LENGTHS, "y": y} for name, y in sizes.items()]
-        level = {"name": "weights", "role": "plain", "x": LENGTHS, "y": [self.weights()] * len(LENGTHS), "dashed": True}
+        curves = [{"name": name, "role": roles[name], "x": KILO, "y": y} for name, y in sizes.items()]
+        level = {"name": "weights", "role": "plain", "x": KILO, "y": [self.weights()] * len(LENGTHS), "dashed": True}
         return [*curves, level]
 
     def _gigabytes(self, length: int, sharing: str) -> float:
@@ -136,7 +137,7 @@ class CacheBudget(Card):
             axes.plot(one["x"], one["y"], label=one["name"], color=colours[one["role"]])
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.set_xticks(LENGTHS, [tokens(n) for n in LENGTHS])
+        axes.set_xticks(KILO, [tokens(n) for n in LENGTHS])
         axes.set(xlabel="tokens in each text", ylabel="GB", title=f"{self.model.value.name}, {self.batch.value} texts")
         axes.legend()
         return figure

@@ -226,6 +226,8 @@ def test_long_arguments_are_cut_in_a_description():
     assert text.startswith("f([array of shape (3,), array of shape (3,), ")
     assert text.endswith("...}, 0.5, a=None)") or text.endswith("'...}, 0.5, a=None)")
     assert len(text) < 400
+    nested = {"op": "call", "name": "f", "args": [{"embed": np.zeros(3), "blocks": [{"b": np.zeros(2)}]}], "kwargs": {}}
+    assert describe(Case("", "values", [nested], [], {})) == "f({embed, blocks})"
 
 
 FORBIDDEN = {

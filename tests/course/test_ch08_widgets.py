@@ -114,7 +114,7 @@ def test_the_budget_counts_what_the_controls_say():
     assert card.bars.columns[0]["values"][1] == pytest.approx(8 * cache)
     card.numbers.value = 1
     assert card.bars.columns[0]["values"][1] == pytest.approx(4 * cache)
-    assert card.curves.marker == 131072
+    assert card.curves.marker == 128
 
 
 def test_a_longer_text_than_trained_for_is_said():
