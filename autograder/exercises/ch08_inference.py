@@ -70,7 +70,7 @@ class KVCache:
     tolerance = exact
 
     def cases(rng):
-        heads, d_head, n = (int(rng.integers(low, low + 3)) for low in (2, 6, 4))
+        heads, d_head, n = int(rng.choice([2, 4, 5])), int(rng.integers(6, 9)), int(rng.integers(4, 7))
         one, three = new("KVCache", 1, heads, d_head), new("KVCache", 3, heads, d_head)
         contents = [attribute("keys"), attribute("values")]
         yield case(script=[one, *_appends(rng, heads, d_head, (0, 1)), *contents], label="the first token")
@@ -225,6 +225,38 @@ class KVCache:
 
             return _cache((layers, heads, d_head), append=append)
 
+        def tensors_have_no_append(layers, heads, d_head):
+            """The store of a layer is a tensor, and tensors have no `append`. Join old and new with `torch.cat`."""
+
+            def append(self, layer, k, v):
+                self.keys[layer].append(k)
+
+            return _cache((layers, heads, d_head), append=append)
+
+        def stacked(layers, heads, d_head):
+            """`torch.stack` makes a new axis and wants tensors of one size. Use `torch.cat` along the axis of tokens."""
+
+            def append(self, layer, k, v):
+                self.keys[layer] = torch.stack([self.keys[layer], k], 1)
+
+            return _cache((layers, heads, d_head), append=append)
+
+        def length_counts_layers(layers, heads, d_head):
+            """`length` gives the number of layers. Look at the tensor of one layer: tokens lie along its axis 1."""
+            return _cache((layers, heads, d_head), length=lambda self, layer=0: len(self.keys))
+
+        def bytes_of_a_list(layers, heads, d_head):
+            """`self.keys` is a list, and only its tensors have `nbytes`. Sum over the tensors of all layers."""
+            return _cache((layers, heads, d_head), nbytes=lambda self: self.keys.nbytes + self.values.nbytes)
+
+        def layers_thrown_away(layers, heads, d_head):
+            """`truncate` shortens the lists: whole layers are lost. Shorten each layer's tensor along axis 1."""
+
+            def truncate(self, length):
+                self.keys, self.values = self.keys[:length], self.values[:length]
+
+            return _cache((layers, heads, d_head), truncate=truncate)
+
         def length_counts_heads(layers, heads, d_head):
             """`length` gives the number of heads, which is axis 0. Tokens lie along axis 1."""
             return _cache((layers, heads, d_head), length=lambda self, layer=0: self.keys[layer].shape[0])
@@ -329,7 +361,7 @@ class attend_to_cache:
     def cases(rng):
         for heads, t, d_head in [(1, 1, 2), (2, 4, 3), (3, 2, 5), (4, int(rng.integers(7, 20)), 6)]:
             q, keys, values = (_normal(rng, *shape) for shape in [(heads, d_head), *2 * [(heads, t, d_head)]])
-            yield case(1.5 * q, keys, values, label=f"{heads} heads, {t} tokens in the cache, d_head = {d_head}")
+            yield case(1.5 * q, keys, values, label=f"heads = {heads}, t = {t}, d_head = {d_head}")
 
     def reference(q, keys, values):
         rows = []
@@ -369,8 +401,20 @@ class attend_to_cache:
             return ((q[:, None] @ keys.mT / math.sqrt(q.numel())).softmax(-1) @ values)[:, 0]
 
         def scaled_by_the_tokens(q, keys, values):
-            """You scale by the number of tokens or heads. d_head is the last axis of q."""
+            """You scale by the number of tokens. d_head is the last axis of q."""
             return ((q[:, None] @ keys.mT / math.sqrt(keys.shape[1])).softmax(-1) @ values)[:, 0]
+
+        def scaled_by_the_heads(q, keys, values):
+            """You scale by the number of heads, axis 0 of q. d_head is its last axis."""
+            return ((q[:, None] @ keys.mT / math.sqrt(q.shape[0])).softmax(-1) @ values)[:, 0]
+
+        def query_of_the_first_head(q, keys, values):
+            """Every head uses the query of head 0: q has no axis for its one token, so q @ keys.mT mixes the heads. Add one."""
+            return ((q @ keys.mT / math.sqrt(q.shape[-1])).softmax(-1) @ values)[:, 0]
+
+        def all_axes_reversed(q, keys, values):
+            """`keys.T` reverses all three axes. Swap the last two only: `keys.mT` or `keys.transpose(1, 2)`."""
+            return ((q[:, None] @ keys.permute(2, 1, 0) / math.sqrt(q.shape[-1])).softmax(-1) @ values)[:, 0]
 
         def softmax_over_heads(q, keys, values):
             """The softmax runs over the heads (axis 0). Each head shares out 1 among its own t keys: the last axis."""
@@ -620,6 +664,56 @@ class decode_step:
 
             return _decode(token, p, heads, cache, look=look)
 
+        def width_before_heads(token, p, heads, cache):
+            """You reshape to (d_head, heads). A head is a run of d_head neighbours: (heads, d_head)."""
+
+            def look(z, a, heads, cache, layer):
+                q, k, v = ((z @ a[w]).reshape(-1, 1, heads) for w in ("w_q", "w_k", "w_v"))
+                return _attend(q, *cache.append(layer, k, v)) @ a["w_o"]
+
+            return _decode(token, p, heads, cache, look=look)
+
+        def no_axis_for_the_token(token, p, heads, cache):
+            """`append` wants (heads, n, d_head). You have one token, n = 1: its axis is missing, as in `k[:, None]`."""
+
+            def look(z, a, heads, cache, layer):
+                q, k, v = _project(z, a, heads)
+                return _attend(q, *cache.append(layer, k[:, 0], v[:, 0])) @ a["w_o"]
+
+            return _decode(token, p, heads, cache, look=look)
+
+        def axis_of_the_token_first(token, p, heads, cache):
+            """`append` wants (heads, 1, d_head), and you give (1, heads, d_head): the token's axis goes in the middle."""
+
+            def look(z, a, heads, cache, layer):
+                q, k, v = _project(z, a, heads)
+                return _attend(q, *cache.append(layer, k.permute(1, 0, 2), v.permute(1, 0, 2))) @ a["w_o"]
+
+            return _decode(token, p, heads, cache, look=look)
+
+        def every_position_added(token, p, heads, cache):
+            """You add the whole table of positions. Take the one row at `cache.length()`."""
+            return _decode(token, p, heads, cache, position=p["position"])
+
+        def whole_cache_attended(token, p, heads, cache):
+            """You attend to the lists of all layers. Take this layer's tensors: what `append` returns, or cache.keys[layer]."""
+
+            def look(z, a, heads, cache, layer):
+                q, k, v = _project(z, a, heads)
+                cache.append(layer, k, v)
+                return _attend(q, cache.keys, cache.values) @ a["w_o"]
+
+            return _decode(token, p, heads, cache, look=look)
+
+        def second_norm_of_the_first(token, p, heads, cache):
+            """The second norm starts from z. It starts from x, to which the attention has been added by then."""
+            x = p["embed"][token] + p["position"][cache.length()]
+            for layer, block in enumerate(p["blocks"]):
+                z = _norm(x, block["norm_1"])
+                x = x + _look(z, block["attention"], heads, cache, layer)
+                x = x + _ffn(_norm(z, block["norm_2"]), block["ffn"])
+            return _norm(x, p["norm"]) @ p["embed"].T
+
         def keys_and_values_swapped(token, p, heads, cache):
             """Keys and values are swapped: w_k makes the key, w_v the value, and `append` takes the key first."""
 
@@ -725,6 +819,14 @@ class kv_cache_bytes:
             """You count three vectors for each token. Queries are not cached: 2, not 3."""
             return 3 * layers * kv_heads * d_head * length * batch * bytes_per_number
 
+        def in_gigabytes(layers, kv_heads, d_head, length, batch=1, bytes_per_number=2):
+            """You divide, so the result is a float, in GB perhaps. Bytes are asked for, and they are a whole number."""
+            return 2 * layers * kv_heads * d_head * length * batch * bytes_per_number / 1e9
+
+        def layers_added_to_heads(layers, kv_heads, d_head, length, batch=1, bytes_per_number=2):
+            """You add layers and heads. Every layer has that many heads: multiply."""
+            return 2 * (layers + kv_heads) * d_head * length * batch * bytes_per_number
+
         def always_16_bits(layers, kv_heads, d_head, length, batch=1, bytes_per_number=2):
             """You always count 2 bytes for a number; use `bytes_per_number`."""
             return 4 * layers * kv_heads * d_head * length * batch
@@ -752,7 +854,7 @@ class generation_flops:
             tuple(int(rng.integers(6, 15)) for _ in range(4)),
         ]:
             for cached in (True, False):
-                label = f"{n} tokens {'with' if cached else 'without'} the cache"
+                label = f"n = {n}, {'with' if cached else 'without'} the cache"
                 yield case(n, d_model, d_ff + (d_ff == 4 * d_model), layers, cached, label=label)
 
     def reference(n, d_model, d_ff, layers, cached):
@@ -772,6 +874,19 @@ class generation_flops:
         def attention_not_counted(n, d_model, d_ff, layers, cached):
             """Scores and mixing are missing: each token that is put through costs 4 t d_model more."""
             return _flops(n, d_model, d_ff, layers, cached, attention=0)
+
+        def projections_counted_once(n, d_model, d_ff, layers, cached):
+            """For the projections you count multiplications only: four of them take 8 d_model^2 operations, not 4."""
+            return _flops(n, d_model, d_ff, layers, cached, weights=4 * d_model**2 + 4 * d_model * d_ff)
+
+        def feed_forward_counted_twice(n, d_model, d_ff, layers, cached):
+            """For one token the feed-forward's two matrices take 4 d_model d_ff operations; you count twice as many."""
+            return _flops(n, d_model, d_ff, layers, cached, weights=8 * d_model**2 + 8 * d_model * d_ff)
+
+        def table_of_scores_for_each_token(n, d_model, d_ff, layers, cached):
+            """You count t * t scores for each token. One token has one query: t scores."""
+            squares = sum((1 if cached else t) * t * t for t in range(1, n + 1))
+            return _flops(n, d_model, d_ff, layers, cached, attention=0) + 4 * layers * d_model * squares
 
         def three_projections(n, d_model, d_ff, layers, cached):
             """You count three projections. There are four: w_q, w_k, w_v and w_o."""
