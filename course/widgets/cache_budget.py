@@ -73,7 +73,8 @@ class CacheBudget(Card):
         self.sharing = w.Dropdown(options=list(SHARING), description="KV heads", layout=w.Layout(width="270px"))
         self.bars = Bars(role="plain", heading_before="Memory, in GB")
         self.curves = Curves(
-            log_x=True, log_y=True, x_label="K tokens in each text (1K = 1024)", y_label="GB", title="The cache as texts grow",
+            log_x=True, log_y=True, x_label="K tokens in each text (1K = 1024)", y_label="GB",
+            title="The cache as texts grow",
             description="Size of the cache over the length of the texts, beside the weights, for three ways of sharing",
         )  # fmt: skip
         controls = [self.model, self.length, self.batch, self.numbers, self.sharing]
