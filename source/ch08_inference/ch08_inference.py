@@ -14,7 +14,7 @@
 #
 # **Where this is used** Every service that streams text from a language model keeps such a cache. Hugging Face's
 # transformers hand it over as `past_key_values`; vLLM became known for how it places it in memory. Llama 2 70B and
-# Llama 3 share keys and values among heads only to make it smaller.
+# Llama 3 share keys and values among heads to make it smaller.
 
 # %%
 import math
@@ -434,6 +434,7 @@ with torch.no_grad():
 difference = (at_once - step_by_step).abs().max().item()
 same = (at_once.argmax(-1) == step_by_step.argmax(-1)).sum().item()
 print(f"{len(line)} tokens: largest difference of the logits {difference:.1e}; they go up to {at_once.abs().max():.1f}")
+print(f"equal up to float32's rounding: {torch.allclose(at_once, step_by_step, rtol=1e-4, atol=1e-4)}")
 print(f"the most likely next token is the same at {same} of {len(line)} positions")
 print(f"the cache holds {cache.length()} tokens in {cache.nbytes():,} bytes")
 
@@ -520,8 +521,8 @@ for panel in (left, right):
 plt.show()
 
 # %% [markdown]
-# **What you should see** Without the cache the time of a step climbs with the length; with it the line stays nearly
-# flat. The gain grows with the text. It stays far below what the operations promise, and for a text of one or two
+# **What you should see** Without the cache the time of a step climbs with the length; with it, it climbs only a
+# little. The gain grows with the text. It stays far below what the operations promise, and for a text of one or two
 # tokens there is hardly any gain, or even a loss.
 #
 # **Why less than promised** The operations are not the whole of the time. Each call of PyTorch costs some microseconds,
