@@ -80,6 +80,8 @@ class KVCache:
         counted = [method("length"), method("length", 1), method("length", 2), method("nbytes")]
         uneven = _appends(rng, heads, d_head, (0, n), (1, n), (0, 1))
         yield case(script=[three, *uneven, *counted], label="layers of unequal length", part="length and bytes")
+        filled = _appends(rng, heads, d_head, (2, n), (1, 1), (0, 2))
+        yield case(script=[three, *filled, *counted], label="every layer holds something", part="length and bytes")
         yield case(script=[three, *counted], label="an empty cache", part="length and bytes")
         full = _appends(rng, heads, d_head, (0, n), (1, n), (2, n))
         keep = int(rng.integers(1, n - 1))
@@ -756,7 +758,7 @@ class decode_step:
 # ---- what it costs -----------------------------------------------------------------------------------------------
 
 
-@exercise(points=2, minutes=5, source="Pope et al. 2022, section 3.3")
+@exercise(parts={"values": 1.5, "defaults": 0.5}, minutes=5, source="Pope et al. 2022, section 3.3")
 class kv_cache_bytes:
     """The memory that a full cache takes."""
 
@@ -767,7 +769,7 @@ class kv_cache_bytes:
         yield case(1, 1, 1, 1, 1, 1, label="one number for the key, one for the value")
         yield case(layers, heads, width, length, batch, 2, label="a small model, a batch, 16 bits")
         yield case(layers + 2, heads, width, length + 9, 3, 4, label="32 bits")
-        yield case(layers, heads, width, length, label="one text in 16 bits, as by default")
+        yield case(layers, heads, width, length, label="one text in 16 bits", part="defaults")
         yield case(80, 8, 128, 131072, 4, 2, label="80 layers, 131072 tokens, 4 texts: exactly, to the last byte")
 
     def reference(layers, kv_heads, d_head, length, batch=1, bytes_per_number=2):
@@ -832,13 +834,15 @@ class kv_cache_bytes:
             return 4 * layers * kv_heads * d_head * length * batch
 
 
-def _flops(n, d_model, d_ff, layers, cached, weights=None, attention=4, first=1, rows=None):
+def _flops(n, d_model, d_ff, layers, cached, first=1, projections=8, feed_forward=4, attention=4):
     """A right count but for what is passed."""
-    weights = 8 * d_model**2 + 4 * d_model * d_ff if weights is None else weights
-    total = 0
-    for t in range(first, first + n):
-        total += (rows or (lambda t: 1 if cached else t))(t) * (weights + attention * t * d_model)
-    return layers * total
+    steps = range(first, first + n)
+    rows = [1 if cached else t for t in steps]
+    return {
+        "projections": layers * projections * d_model**2 * sum(rows),
+        "feed_forward": layers * feed_forward * d_model * d_ff * sum(rows),
+        "attention": layers * attention * d_model * sum(t * r for t, r in zip(steps, rows, strict=True)),
+    }
 
 
 @exercise(points=3, minutes=10, source="Kaplan et al. 2020, table 1; the sums over steps are our own")
@@ -848,57 +852,45 @@ class generation_flops:
     tolerance = exact
 
     def cases(rng):
-        for n, d_model, d_ff, layers in [
-            (1, 3, 5, 1),
-            (2, 4, 16, 3),
-            tuple(int(rng.integers(6, 15)) for _ in range(4)),
-        ]:
+        sizes = [(1, 3, 5, 2), (2, 4, 16, 3), tuple(int(rng.integers(low, low + 5)) for low in (6, 12, 18, 24))]
+        for n, d_model, d_ff, layers in sizes:
             for cached in (True, False):
                 label = f"n = {n}, {'with' if cached else 'without'} the cache"
-                yield case(n, d_model, d_ff + (d_ff == 4 * d_model), layers, cached, label=label)
+                yield case(n, d_model, d_ff, layers, cached, label=label)
 
     def reference(n, d_model, d_ff, layers, cached):
-        weights = 2 * (4 * d_model * d_model + 2 * d_model * d_ff)  # a multiplication and an addition for each
         steps, pairs = (n, n * (n + 1) // 2) if cached else (n * (n + 1) // 2, n * (n + 1) * (2 * n + 1) // 6)
-        return layers * (weights * steps + 2 * 2 * d_model * pairs)
+        both = 2 * layers  # a multiplication and an addition
+        return {
+            "projections": both * 4 * d_model * d_model * steps,
+            "feed_forward": both * 2 * d_model * d_ff * steps,
+            "attention": both * 2 * d_model * pairs,
+        }
 
     class misconceptions:
         def multiplications_only(n, d_model, d_ff, layers, cached):
             """You count multiplications only: half of it. Each of them comes with an addition: 2 operations."""
-            return _flops(n, d_model, d_ff, layers, cached) // 2
+            return _flops(n, d_model, d_ff, layers, cached, projections=4, feed_forward=2, attention=2)
 
         def scores_only(n, d_model, d_ff, layers, cached):
             """Of attention you count the scores only. Mixing the values costs as much again: 4 t d_model a token."""
             return _flops(n, d_model, d_ff, layers, cached, attention=2)
 
-        def attention_not_counted(n, d_model, d_ff, layers, cached):
-            """Scores and mixing are missing: each token that is put through costs 4 t d_model more."""
-            return _flops(n, d_model, d_ff, layers, cached, attention=0)
+        def three_projections(n, d_model, d_ff, layers, cached):
+            """You count three projections. There are four: w_q, w_k, w_v and w_o."""
+            return _flops(n, d_model, d_ff, layers, cached, projections=6)
 
         def projections_counted_once(n, d_model, d_ff, layers, cached):
             """For the projections you count multiplications only: four of them take 8 d_model^2 operations, not 4."""
-            return _flops(n, d_model, d_ff, layers, cached, weights=4 * d_model**2 + 4 * d_model * d_ff)
-
-        def feed_forward_counted_twice(n, d_model, d_ff, layers, cached):
-            """For one token the feed-forward's two matrices take 4 d_model d_ff operations; you count twice as many."""
-            return _flops(n, d_model, d_ff, layers, cached, weights=8 * d_model**2 + 8 * d_model * d_ff)
-
-        def table_of_scores_for_each_token(n, d_model, d_ff, layers, cached):
-            """You count t * t scores for each token. One token has one query: t scores."""
-            squares = sum((1 if cached else t) * t * t for t in range(1, n + 1))
-            return _flops(n, d_model, d_ff, layers, cached, attention=0) + 4 * layers * d_model * squares
-
-        def three_projections(n, d_model, d_ff, layers, cached):
-            """You count three projections. There are four: w_q, w_k, w_v and w_o."""
-            return _flops(n, d_model, d_ff, layers, cached, weights=6 * d_model**2 + 4 * d_model * d_ff)
+            return _flops(n, d_model, d_ff, layers, cached, projections=4)
 
         def one_matrix_of_the_feed_forward(n, d_model, d_ff, layers, cached):
             """You count one matrix of the feed-forward. There are two, w_1 and w_2."""
-            return _flops(n, d_model, d_ff, layers, cached, weights=8 * d_model**2 + 2 * d_model * d_ff)
+            return _flops(n, d_model, d_ff, layers, cached, feed_forward=2)
 
-        def no_feed_forward(n, d_model, d_ff, layers, cached):
-            """The feed-forward is missing: two matrices, 4 d_model d_ff operations for a token."""
-            return _flops(n, d_model, d_ff, layers, cached, weights=8 * d_model**2)
+        def feed_forward_counted_twice(n, d_model, d_ff, layers, cached):
+            """For one token the feed-forward's two matrices take 4 d_model d_ff operations; you count twice as many."""
+            return _flops(n, d_model, d_ff, layers, cached, feed_forward=8)
 
         def one_layer(n, d_model, d_ff, layers, cached):
             """You count one layer; there are `layers` of them."""
@@ -907,6 +899,10 @@ class generation_flops:
         def steps_from_0(n, d_model, d_ff, layers, cached):
             """Your steps run from 0 to n - 1. In the first one there is one token already: t runs from 1 to n."""
             return _flops(n, d_model, d_ff, layers, cached, first=0)
+
+        def last_step_left_out(n, d_model, d_ff, layers, cached):
+            """The last step is missing: t runs from 1 to n, and `range` ends before its last number."""
+            return _flops(n - 1, d_model, d_ff, layers, cached)
 
         def last_step_only(n, d_model, d_ff, layers, cached):
             """You count the last step only. Sum over all steps t = 1, ..., n."""
@@ -926,29 +922,32 @@ class generation_flops:
 
         def attention_of_the_last_step(n, d_model, d_ff, layers, cached):
             """You use n for every step's attention. In step t there are only t keys."""
-            weights = 8 * d_model**2 + 4 * d_model * d_ff + 4 * n * d_model
-            return _flops(n, d_model, d_ff, layers, cached, weights=weights, attention=0)
+            right = _flops(n, d_model, d_ff, layers, cached)
+            return right | {"attention": layers * 4 * d_model * n * (n if cached else n * (n + 1) // 2)}
+
+        def attention_to_one_key(n, d_model, d_ff, layers, cached):
+            """Your attention does not grow with the text. In step t a token is compared with t keys: 4 t d_model."""
+            right = _flops(n, d_model, d_ff, layers, cached)
+            return right | {"attention": layers * 4 * d_model * (n if cached else n * (n + 1) // 2)}
 
         def projections_for_the_whole_text(n, d_model, d_ff, layers, cached):
-            """With the cache you still project all t tokens. Only the new one is projected; attention alone grows with t."""
-            count = _flops(n, d_model, d_ff, layers, False, attention=0) if cached else 0
-            return count + _flops(n, d_model, d_ff, layers, cached, weights=0 if cached else None)
+            """With the cache you still put all t tokens through the matrices. Only the new one goes through them."""
+            right = _flops(n, d_model, d_ff, layers, False)
+            return right | {"attention": _flops(n, d_model, d_ff, layers, cached)["attention"]}
 
         def whole_table_of_scores(n, d_model, d_ff, layers, cached):
             """With the cache you still count a t by t table of scores. There is one query: one row of t scores."""
-            if not cached:
-                return _flops(n, d_model, d_ff, layers, cached)
-            return _flops(n, d_model, d_ff, layers, True, attention=0) + _flops(
-                n, d_model, d_ff, layers, False, weights=0
-            )
+            right = _flops(n, d_model, d_ff, layers, cached)
+            return right | {"attention": _flops(n, d_model, d_ff, layers, False)["attention"]}
 
         def only_one_row_without_the_cache(n, d_model, d_ff, layers, cached):
             """Without the cache all t tokens attend, each to t keys: the table of scores is t by t, not one row."""
-            if cached:
-                return _flops(n, d_model, d_ff, layers, cached)
-            return _flops(n, d_model, d_ff, layers, False, attention=0) + _flops(
-                n, d_model, d_ff, layers, True, weights=0
-            )
+            right = _flops(n, d_model, d_ff, layers, cached)
+            return right | {"attention": _flops(n, d_model, d_ff, layers, True)["attention"]}
+
+        def their_sum(n, d_model, d_ff, layers, cached):
+            """You return one number. A dictionary with the three parts is asked for."""
+            return sum(_flops(n, d_model, d_ff, layers, cached).values())
 
 
 @question(answer="c")

@@ -75,11 +75,12 @@ def _related(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> d
     for case, got in zip(cases, results, strict=True):
         pairs = _pairs(case.expected, got)
         arguments = influence.arguments(case.script, sheet.arguments)
+        counts = influence.counts(case.script, sheet.arguments)
         wanted = {name[:1].lower() + name[1:]: want for name, (want, _) in pairs.items()}
         for name, (want, have) in pairs.items():
             if have is not None and want.shape == have.shape and want.dtype.kind == have.dtype.kind:
                 others = {k: v for k, v in wanted.items() if v is not want}
-                one = Sample(want, have, sheet.tolerance or exact, arguments, others)
+                one = Sample(want, have, sheet.tolerance or exact, arguments, others, counts)
                 samples.setdefault(name, []).append(one)
     return samples
 

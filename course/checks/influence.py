@@ -155,6 +155,14 @@ def _name(script: Script, place: Place, names: list[str]) -> str:
     return stem + "".join(f"[{key!r}]" for key in inside)
 
 
+def counts(script: Script, names: list[str]) -> dict[str, int]:
+    """Name -> number, for every whole number that a script of one call passes."""
+    if len(script) != 1 or script[0]["op"] != "call":
+        return {}
+    given = dict(zip(names, script[0]["args"], strict=False)) | script[0]["kwargs"]
+    return {name: value for name, value in given.items() if type(value) is int}
+
+
 def arguments(script: Script, names: list[str]) -> dict[str, np.ndarray]:
     """Name -> array, for every array among the arguments of a script."""
     found = {}

@@ -89,13 +89,17 @@ def kv_cache_bytes(
     return 2 * layers * kv_heads * d_head * length * batch * bytes_per_number
 
 
-def generation_flops(n: int, d_model: int, d_ff: int, layers: int, cached: bool) -> int:
-    """Floating-point operations of all matrix products in the blocks, to read n tokens in n steps.
+def generation_flops(n: int, d_model: int, d_ff: int, layers: int, cached: bool) -> dict[str, int]:
+    """Floating-point operations of all matrix products in the blocks, to read n tokens in n steps, by their purpose.
 
     Step t (from 1) puts one token through the blocks if there is a cache, else all t tokens of the text so far.
 
-    >>> generation_flops(2, 2, 8, 1, cached=True), generation_flops(2, 2, 8, 1, cached=False)
-    (216, 328)
+    >>> generation_flops(n=2, d_model=2, d_ff=8, layers=1, cached=False)
+    {'projections': 96, 'feed_forward': 192, 'attention': 40}
     """
-    weights = 8 * d_model**2 + 4 * d_model * d_ff
-    return layers * sum((1 if cached else t) * (weights + 4 * t * d_model) for t in range(1, n + 1))
+    rows = [1 if cached else t for t in range(1, n + 1)]
+    return {
+        "projections": layers * 8 * d_model**2 * sum(rows),
+        "feed_forward": layers * 4 * d_model * d_ff * sum(rows),
+        "attention": layers * 4 * d_model * sum(r * t for t, r in enumerate(rows, 1)),
+    }

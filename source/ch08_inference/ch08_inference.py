@@ -381,8 +381,8 @@ cache_budget(kv_cache_bytes)
 
 
 # %% exercise="ch08.generation_flops"
-def generation_flops(n: int, d_model: int, d_ff: int, layers: int, cached: bool) -> int:
-    """Floating-point operations to read n tokens in n steps, in all blocks together.
+def generation_flops(n: int, d_model: int, d_ff: int, layers: int, cached: bool) -> dict[str, int]:
+    """Floating-point operations to read n tokens in n steps, in all blocks together, by what they are for.
 
     Args:
         n: number of tokens.
@@ -391,29 +391,31 @@ def generation_flops(n: int, d_model: int, d_ff: int, layers: int, cached: bool)
         cached: with the KV cache (one token in each step), or without (all t tokens in step t).
 
     Returns:
-        The number of operations as counted in the table above, an int.
+        {"projections": ..., "feed_forward": ..., "attention": ...}, each an int; attention is scores and mixing.
 
-    >>> generation_flops(2, 2, 8, 1, cached=True), generation_flops(2, 2, 8, 1, cached=False)
-    (216, 328)
+    >>> generation_flops(n=2, d_model=2, d_ff=8, layers=1, cached=False)
+    {'projections': 96, 'feed_forward': 192, 'attention': 40}
     """
     ### BEGIN SOLUTION
-    total = 0
+    work = {"projections": 0, "feed_forward": 0, "attention": 0}
     for t in range(1, n + 1):
-        rows = 1 if cached else t
-        total += rows * (8 * d_model**2 + 4 * d_model * d_ff + 4 * t * d_model)
-    return layers * total
+        rows = layers * (1 if cached else t)  # tokens that go through a block
+        work["projections"] += rows * 8 * d_model**2
+        work["feed_forward"] += rows * 4 * d_model * d_ff
+        work["attention"] += rows * 4 * t * d_model
+    return work
     ### END SOLUTION
 
 
 # %% [markdown]
 # <details><summary>Hint: what differs?</summary>
 #
-# In step t, one token costs the same with and without the cache: the table's sum. How many tokens go through?
+# In step t, one token costs the same with and without the cache: the table's rows. How many tokens go through?
 # </details>
 # <details><summary>Hint: check it by hand</summary>
 #
-# The example has d_model = 2, d_ff = 8: each token costs 32 + 64 operations for the matrices, and 8 t for attention.
-# Step 1: 104. Step 2: 112 for each token that goes through.
+# The example has d_model = 2, d_ff = 8: each token that goes through costs 32 for the projections, 64 for the
+# feed-forward, and 8 t for attention. In step 1 one token goes through, in step 2 two of them.
 # </details>
 #
 # ## Experiment 1: is it the same model?
@@ -490,7 +492,8 @@ def measured(t: int, repeats: int = 7) -> tuple[float, float]:
 
 def promised(t: int, cached: bool) -> int:
     """Operations of step t alone."""
-    return generation_flops(t, d_model, d_ff, layers, cached) - generation_flops(t - 1, d_model, d_ff, layers, cached)
+    upto, before = (sum(generation_flops(n, d_model, d_ff, layers, cached).values()) for n in (t, t - 1))
+    return upto - before
 
 
 threads = torch.get_num_threads()

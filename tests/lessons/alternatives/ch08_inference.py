@@ -175,21 +175,26 @@ class kv_cache_bytes:
 
 
 class generation_flops:
-    def in_one_formula(n, d_model, d_ff, layers, cached):
+    def in_closed_form(n, d_model, d_ff, layers, cached):
         steps, pairs = n * (n + 1) // 2, n * (n + 1) * (2 * n + 1) // 6
         if cached:
             steps, pairs = n, steps
-        return 4 * layers * d_model * ((2 * d_model + d_ff) * steps + pairs)
+        one = 4 * layers * d_model
+        return {"projections": 2 * one * d_model * steps, "feed_forward": one * d_ff * steps, "attention": one * pairs}
 
-    def comprehension(n, d_model, d_ff, layers, cached):
-        def token(t):
-            return layers * 2 * (4 * d_model * d_model + 2 * d_model * d_ff + 2 * t * d_model)
-
-        return sum(token(t) if cached else t * token(t) for t in range(1, n + 1))
+    def comprehensions(n, d_model, d_ff, layers, cached):
+        times = [(t, 1 if cached else t) for t in range(1, n + 1)]
+        return dict(
+            attention=sum(layers * rows * 2 * 2 * t * d_model for t, rows in times),
+            feed_forward=sum(layers * rows * 2 * (d_model * d_ff + d_ff * d_model) for _, rows in times),
+            projections=sum(layers * rows * 2 * 4 * d_model * d_model for _, rows in times),
+        )
 
     def token_by_token(n, d_model, d_ff, layers, cached):
-        total = 0
+        projections = feed_forward = attention = 0
         for t in range(n):
-            for _ in [t] if cached else range(t + 1):
-                total += layers * (8 * d_model**2 + 2 * 2 * d_model * d_ff + 2 * 2 * (t + 1) * d_model)
-        return total
+            for _ in range(layers if cached else layers * (t + 1)):
+                projections += 8 * d_model**2
+                feed_forward += 4 * d_model * d_ff
+                attention += 4 * (t + 1) * d_model
+        return {"projections": projections, "feed_forward": feed_forward, "attention": attention}
