@@ -35,6 +35,19 @@ _TURN = "angles = np.outer(positions, base ** (-np.arange(0, d, 2) / d)).repeat(
 _PARTNER = "partner = np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)"
 _CROSS = "x = x + cross_attention(z, memory, c['w_q'], c['w_k'], c['w_v']) @ c['w_o']"
 
+EMPTY = "a tensor of no entries: there is nothing that could be 0 or 1"
+ONE_LENGTH = "keys and values of a layer always have one shape"
+ONE_AXIS = "a vector is its own transpose (torch only warns of it)"
+OWN_BY_NOW = "x is by now a tensor of the function's own, which nobody else sees"
+
+_KEYS, _VALUES = (
+    f"self.{name} = [torch.zeros(heads, 0, d_head) for _ in range(layers)]" for name in ("keys", "values")
+)
+_BYTES = "return sum((tensor.nbytes for tensor in self.keys + self.values))"
+_CACHED_SCORES = "scores = q[:, None] @ keys.mT / math.sqrt(q.shape[-1])"
+_PROJECTED = "q, k, v = ((z @ a[name]).reshape(heads, -1) for name in ('w_q', 'w_k', 'w_v'))"
+_LOOKED = "x = x + attend_to_cache(q, keys, values).reshape(-1) @ a['w_o']"
+
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
@@ -103,6 +116,26 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch06.decoder_block": [
         (_MASKED, "len(x)", "len(z)", "z is the norm of x and has its shape"),
         (_CROSS, "x = x +", "x +=", "x is by now an array of the function's own, which nobody else sees"),
+    ],
+    "ch08.KVCache": [
+        (_KEYS, "zeros", "ones", EMPTY),
+        (_VALUES, "zeros", "ones", EMPTY),
+        ("return self.keys[layer].shape[1]", "keys", "values", ONE_LENGTH),
+        (_BYTES, "self.keys + self.values", "self.values + self.values", ONE_LENGTH),
+        (_BYTES, "self.keys + self.values", "self.keys + self.keys", ONE_LENGTH),
+    ],
+    "ch08.attend_to_cache": [
+        (_CACHED_SCORES, "q.shape", "keys.shape", SAME_WIDTH),
+        (_CACHED_SCORES, "q.shape", "values.shape", "all three are cut into heads of one width, d_head"),
+        (_CACHED_SCORES, "[-1]", "[1]", LAST_OF_TWO),
+        ("return (scores.softmax(dim=-1) @ values)[:, 0]", "[:, 0]", "[:, -1]", "the axis has length 1"),
+    ],
+    "ch08.decode_step": [
+        (_PROJECTED, "z @", "z.T @", ONE_AXIS),
+        (_LOOKED, "x = x +", "x +=", OWN_BY_NOW),
+        (_LOOKED, "reshape(-1) @", "reshape(-1).T @", ONE_AXIS),
+        ("x = x + feed_forward(norm(x, block['norm_2']), block['ffn'])", "x = x +", "x +=", OWN_BY_NOW),
+        ("return norm(x, p['norm']) @ p['embed'].T", "['norm'])", "['norm']).T", ONE_AXIS),
     ],
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from course.checks.compare import Difference, Tolerance, difference, exact
 from course.checks.explain import Explanation, explanation
 from course.checks.forbidden import first_forbidden, first_unseen, first_within
 from course.checks.runner import Outcome
-from course.checks.script import Script, Step, value
+from course.checks.script import Script, Step, is_held, value
 from course.checks.sheet import Case, Sheet, answer_digest
 from course.checks.wire import Opaque
 
@@ -194,7 +194,7 @@ def _error_difference(expected: str, got: Outcome) -> Difference | None:
         return Difference("raised", f"This input should raise {expected}, but your code returned a result.")
     if got["raised"] == "NotImplementedError" and expected != "NotImplementedError":
         return Difference("unsolved", "Not implemented yet.")
-    if expected in got["bases"]:
+    if expected in (got["raised"], *got.get("bases", [])):
         return None
     return Difference("raised", f"This input should raise {expected}, but {got['raised']} came: {got['message']}")
 
@@ -240,13 +240,21 @@ def describe(case: Case) -> str:
 
 def _step_text(step: Step) -> str:
     arguments = [_brief(a) for a in step["args"]] + [f"{k}={_brief(v)}" for k, v in step["kwargs"].items()]
-    return f"{step.get('name') or step['op']}({', '.join(arguments)})"
+    name = step.get("name") or step["op"]
+    if step["op"] in ("method", "attribute") and step["handle"] != "it":  # an object that the script names
+        name = f"{step['handle']}.{name}"
+        return name if step["op"] == "attribute" else f"{name}({', '.join(arguments)})"
+    return f"{name}({', '.join(arguments)})"
 
 
 def _brief(value: Any) -> str:
+    if is_held(value):
+        return value["handle"]
     array = getattr(value, "array", value)
     if hasattr(array, "shape"):
         return f"array of shape {tuple(array.shape)}" if array.shape else repr(array.item())
+    if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
+        return _clip("{" + ", ".join(value) + "}", 200)  # a model's parameters: what is in them would take a page
     if isinstance(value, dict):
         return _clip("{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}", 200)
     if isinstance(value, list | tuple) and any(hasattr(getattr(v, "array", v), "shape") for v in value):

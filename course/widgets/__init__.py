@@ -1,6 +1,7 @@
 """Live pictures for the lessons. Python computes with the student's own function, the views draw."""
 
 from course.widgets.attention_plane import attention_plane
+from course.widgets.cache_budget import cache_budget
 from course.widgets.conveyor_spotlight import conveyor_spotlight
 from course.widgets.cross_attention_map import cross_attention_map
 from course.widgets.dot_product_plane import dot_product_plane
@@ -8,6 +9,7 @@ from course.widgets.encoder_steps import encoder_steps
 from course.widgets.gelu_curve import gelu_curve
 from course.widgets.head_flow import head_flow
 from course.widgets.head_patterns import head_patterns
+from course.widgets.kv_cache_lab import kv_cache_lab
 from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
@@ -25,6 +27,7 @@ from course.widgets.valley_lab import valley_lab
 
 __all__ = [
     "attention_plane",
+    "cache_budget",
     "conveyor_spotlight",
     "cross_attention_map",
     "dot_product_plane",
@@ -32,6 +35,7 @@ __all__ = [
     "gelu_curve",
     "head_flow",
     "head_patterns",
+    "kv_cache_lab",
     "loss_lab",
     "mask_lab",
     "norm_lab",

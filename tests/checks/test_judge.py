@@ -16,6 +16,7 @@ from course.checks.forbidden import first_forbidden, names_used
 from course.checks.judge import StudentCodeDied, Verdict, describe, judge
 from course.checks.report import Report
 from course.checks.runner import run_script
+from course.checks.script import attribute, call, given, held, method
 from course.checks.sheet import Case, Sheet
 from tests.checks import ch99_toys as toys
 
@@ -283,6 +284,9 @@ def test_steps_of_a_script_are_named():
     text = describe(toys.Affine.visible_sheet().cases[1])
     assert text.startswith("3 rows: Affine(4, 2); load({weight: array of shape (2, 4), bias: array of shape (2,)})")
     assert "grads(array of shape (3, 4))" in text
+    steps = [given("ch08.KVCache", 2, handle="cache"), method("append", 0, handle="cache"),
+             call("f", 3, held("cache")), attribute("keys", handle="cache")]  # fmt: skip
+    assert describe(Case("", "values", steps, [], {})) == "ch08.KVCache(2); cache.append(0); f(3, cache); cache.keys"
 
 
 def test_long_arguments_are_cut_in_a_description():
@@ -292,6 +296,8 @@ def test_long_arguments_are_cut_in_a_description():
     assert text.startswith("f([array of shape (3,), array of shape (3,), ")
     assert text.endswith("...}, 0.5, a=None)") or text.endswith("'...}, 0.5, a=None)")
     assert len(text) < 400
+    nested = {"op": "call", "name": "f", "args": [{"embed": np.zeros(3), "blocks": [{"b": np.zeros(2)}]}], "kwargs": {}}
+    assert describe(Case("", "values", [nested], [], {})) == "f({embed, blocks})"
 
 
 FORBIDDEN = {
