@@ -480,7 +480,7 @@ class sliding_windows:
             return np.array([ids[i:length] for i in _starts(len(ids), length)])
 
         def over_the_end(ids, length):
-            """The last windows reach past the end and come out shorter, so they make no table. How many whole ones fit?"""
+            """The last windows reach past the end and come out shorter, so they make no table. Count the whole ones only."""
             return np.array([ids[i : i + length] for i in range(len(ids))])
 
         def without_overlap(ids, length):

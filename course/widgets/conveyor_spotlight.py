@@ -53,7 +53,7 @@ class ConveyorSpotlight(Card):
 
     def __init__(self, step: Callable[..., Any] | None = None):
         self.states = Driven(step and two_runs(step), two_runs(ch00.rnn_step), "rnn_step")
-        self.memory = slider(0.7, 0.0, 1.2, 0.05, "size of W\u2095")
+        self.memory = slider(0.7, 0.0, 2.0, 0.05, "size of W\u2095")
         self.stepper = Stepper(names=[f"the belt reads \u201c{word}\u201d" for word in WORDS])
         self._make_views()
         views = column([self.belt, self.light, self.trace])

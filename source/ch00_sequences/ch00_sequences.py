@@ -350,8 +350,10 @@ conveyor_spotlight()
 # words, under each the state that the network has made when it has read that word; the same seven words with arrows
 # that all lead to the word "are" at once; and a curve which shows that less of the first word is left after each step.*
 #
-# **Try** With the slider at 0.7, how much of *keys* is left when the belt reaches *are*? Can you find a setting with
-# which the first word keeps more than half of its trace? What does the belt do with the slider at 0?
+# **Try** With the slider at 0.7, how much of *keys* is left when the belt reaches *are*? What does the belt do with the
+# slider at 0? Can you find a setting with which more than half is left at *are*? Go on to 2: above 100 percent small
+# differences grow from step to step. Both ends make such a network hard to train
+# ([Pascanu et al. 2013](https://arxiv.org/abs/1211.5063)).
 #
 # ### The maths, with shapes
 #
