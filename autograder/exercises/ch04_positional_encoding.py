@@ -82,7 +82,7 @@ class permutation_gap:
             return float(np.abs(_attend(z[order], p, heads)[0] - _attend(z, p, heads)[0][order]).max())
 
         def pair_not_unpacked(x, positions, p, heads, order):
-            """multi_head_attention returns two results, the output and the weights. Take the first of them before you go on."""
+            """The function multi_head_attention returns two results, the output and the weights. Take the first of them before you go on."""
             pair = _attend(x + positions, p, heads)
             return float(np.abs(pair[order] - pair).max())
 
