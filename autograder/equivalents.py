@@ -10,6 +10,7 @@ SAME_WIDTH = "q and k have the same width: otherwise their product, which stands
 LAST_OF_TWO = "the array has two axes, so axis 1 is the last one"
 DEFAULT_AXIS = "-1 is the default of `softmax`"
 CLEARED = "a blind row needs finite scores, whichever: its weights are made 0 by `* mask`"
+EVEN_WIDTH = "the width is even, so the last column is an odd one, which an even slice never reaches"
 ONES = "the mask is all ones: `np.where`, `any` and a product take 1 for True"
 
 _ATTENTION = "weights = softmax(q @ k.T / np.sqrt(k.shape[-1]), axis=-1)"
@@ -19,6 +20,11 @@ _WEIGHTS = "weights = softmax(np.where(blind, 0.0, scores), axis=-1) * mask"
 _NORM = "return float(np.linalg.norm(np.diag(p) - np.outer(p, p)))"
 _EVERYTHING = "everything = np.ones((len(x), len(memory)), dtype=bool)"
 _MASKED = "attended, _ = masked_attention(z @ s['w_q'], z @ s['w_k'], z @ s['w_v'], causal_mask(len(x)))"
+_GAP = "return float(np.abs(after - before[order]).max())"
+_WAVES = "encoding[:, ::2], encoding[:, 1::2] = (np.sin(angles), np.cos(angles))"
+_PAIRS = "for even in range(0, d_model, 2):"
+_TURN = "angles = np.outer(positions, base ** (-np.arange(0, d, 2) / d)).repeat(2, axis=1)"
+_PARTNER = "partner = np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)"
 _CROSS = "x = x + cross_attention(z, memory, c['w_q'], c['w_k'], c['w_v']) @ c['w_o']"
 
 EMPTY = "a tensor of no entries: there is nothing that could be 0 or 1"
@@ -46,6 +52,21 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_NORM, _NORM, "return np.linalg.norm(np.diag(p) - np.outer(p, p))", "NumPy's float64 is a float"),
         (_NORM, "np.diag(p) - np.outer(p, p)", "np.outer(p, p) - np.diag(p)", "a norm forgets the sign"),
         (_NORM, "np.diag(p) - np.outer(p, p)", "-(np.diag(p) - np.outer(p, p))", "a norm forgets the sign"),
+    ],
+    "ch04.permutation_gap": [
+        (_GAP, _GAP, "return np.abs(after - before[order]).max()", "NumPy's float64 is a float"),
+        (_GAP, "after - before[order]", "before[order] - after", "an absolute value forgets the sign"),
+        (_GAP, "after - before[order]", "-(after - before[order])", "an absolute value forgets the sign"),
+    ],
+    "ch04.sinusoidal_encoding": [
+        ("encoding = np.zeros((n, d_model))", "zeros", "ones", "every entry is written afterwards"),
+        (_WAVES, "[:, ::2]", "[:, :-1:2]", EVEN_WIDTH),
+    ],
+    "ch04.offset_matrix": [(_PAIRS, "d_model", "d_model - 1", EVEN_WIDTH)],
+    "ch04.apply_rope": [
+        (_TURN, "axis=1", "axis=-1", LAST_OF_TWO),
+        (_PARTNER, "[:, ::2]", "[:, :-1:2]", EVEN_WIDTH),
+        (_PARTNER, "x.shape", "angles.shape", "there is one angle for each entry of x"),
     ],
     "ch06.masked_attention": [
         (_SCORES, "k.shape[-1]", "k.shape[1]", LAST_OF_TWO),

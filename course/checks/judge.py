@@ -200,11 +200,15 @@ def _error_difference(expected: str, got: Outcome) -> Difference | None:
 
 
 def _matching_hint(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> str:
-    """The hint of the first misconception that gives what the student's code gives in every case of the part."""
+    """The hint of the first misconception that gives what the student's code gives in every case of the part.
+
+    One that is right on all of them explains nothing there: the fault is an argument changed in place, say.
+    """
     tolerance = sheet.tolerance or exact
     for name, hint in sheet.hints.items():
         told = [(c, r) for c, r in zip(cases, results, strict=True) if name in c.misconceptions]
-        if told and all(_agrees(c, c.misconceptions[name], r, tolerance) for c, r in told):
+        agrees = told and all(_agrees(c, c.misconceptions[name], r, tolerance) for c, r in told)
+        if agrees and any(case_difference(c.script, c.expected, c.misconceptions[name], tolerance) for c, _ in told):
             return hint
     return ""
 

@@ -44,8 +44,8 @@ def revive(value: Any) -> Any:
     return value.copy() if hasattr(value, "shape") else value
 
 
-def run_script(script: Script, namespace: dict[str, Any]) -> list[Outcome]:
-    """Return one outcome per step, stopping after the first that fails.
+def run_script(script: Script, namespace: dict[str, Any], watch: bool = True) -> list[Outcome]:
+    """Return one outcome per step, stopping after the first that fails. Without `watch`, changed arguments go unseen.
 
     An outcome is `{"value": ..., "changed": [names of arguments changed in place]}`, `{"missing": name}` or
     `{"raised": type name, "bases": [...], "message": ..., "where": ...}`.
@@ -53,7 +53,7 @@ def run_script(script: Script, namespace: dict[str, Any]) -> list[Outcome]:
     handles: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     for step in script:
-        outcomes.append(_run_step(step, namespace, handles))
+        outcomes.append(_run_step(step, namespace, handles, watch))
         if "value" not in outcomes[-1]:
             break
     return outcomes
@@ -113,19 +113,19 @@ def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]]) -> Call
     return supplied
 
 
-def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Outcome:
+def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any], watch: bool) -> Outcome:
     named = step["op"] in ("call", "items", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
     if named and step["name"] not in namespace:
         return {"missing": step["name"]}
     step = _with_objects(revive(step), handles)
-    before = _fingerprints(step)
+    before = _fingerprints(step) if watch else {}
     try:
         result = plain(OPERATIONS[step["op"]](step, namespace, handles))
     except (KeyboardInterrupt, _Wanted):
         raise
     except BaseException as error:  # SystemExit too: a wrong solution must not end the notebook
         return raised(error)
-    after = _fingerprints(step)
+    after = _fingerprints(step) if watch else {}
     return {"value": result, "changed": [name for name in before if after[name] != before[name]]}
 
 

@@ -152,7 +152,7 @@ def weights_shown(output: Locator, title: str = "Weights") -> np.ndarray:
     table = output.get_by_role("grid", name=title)
     rows = table.locator("tbody tr").all()
     texts = [[c.inner_text() for c in row.locator(".cw-cell-number").all()] for row in rows]
-    return np.array([[float(t or 0) for t in row] for row in texts])
+    return np.array([[float(t.replace("\u2212", "-") or 0) for t in row] for row in texts])
 
 
 def status(output: Locator) -> Locator:

@@ -166,6 +166,20 @@ def test_no_false_hint_when_only_some_cases_agree():
     assert not verdict_on(toys.row_means, half_wrong).hint
 
 
+def test_no_false_hint_for_inputs_changed_from_a_mistake_that_is_right_in_that_part():
+    softmax = find("ch01.softmax")
+    code = """
+        import numpy as np
+        def softmax(x, axis=-1):
+            x -= x.max(axis=axis, keepdims=True)
+            powers = np.exp(x)
+            return powers / powers.sum(axis=axis, keepdims=True)
+        """
+    found = verdict(softmax, code)
+    assert {p.difference.kind for p in found.parts} == {"changed"}
+    assert found.hint == ""  # several misconceptions, an unstable one say, are right where scores are small
+
+
 def test_a_changed_argument_is_told_and_wrong_values_come_first():
     code = "def row_means(x):\n    x /= x.shape[1]\n    return x.sum(axis=1)"
     found = verdict(toys.row_means, code)
@@ -174,6 +188,32 @@ def test_a_changed_argument_is_told_and_wrong_values_come_first():
     found = verdict(toys.row_means, "def row_means(x):\n    s = x.sum(axis=1)\n    x[:] = 0\n    return s")
     assert found.first.difference.kind == "values"
     assert found.hint == toys.row_means.hints["not_divided"]
+
+
+def test_a_misconception_that_is_right_on_a_part_does_not_explain_it():
+    """Only the second part tells it from what is right; in the first, the fault is another one."""
+
+    @exercise(parts={"values": 1, "empty": 1}, minutes=1, source="arithmetic")
+    class total:
+        """The sum."""
+
+        def cases(rng):
+            yield case(np.array([1.0, 2.0]))
+            yield case(np.zeros(0), part="empty")
+
+        def reference(x):
+            return float(sum(x))
+
+        class misconceptions:
+            def no_care_for_nothing(x):
+                """The sum of nothing is 0."""
+                return float(x.sum()) if x.size else float("nan")
+
+    careless = "def total(x):\n    return float(x.sum()) if len(x) else float('nan')"
+    assert verdict(total, careless).hint == "The sum of nothing is 0."
+    found = verdict(total, "def total(x):\n    x += 1\n    return float(x.sum() - x.size)")
+    assert found.first.difference.kind == "changed"
+    assert not found.hint
 
 
 def judge_with(definition: Definition, run: Any) -> Verdict:
