@@ -11,13 +11,21 @@ LAST_OF_TWO = "the array has two axes, so axis 1 is the last one"
 DEFAULT_AXIS = "-1 is the default of `softmax`"
 CLEARED = "a blind row needs finite scores, whichever: its weights are made 0 by `* mask`"
 EVEN_WIDTH = "the width is even, so the last column is an odd one, which an even slice never reaches"
+SWAPPED = "swapping two axes is the same in either order"
+ANY_NEGATIVE = "NumPy's reshape takes any negative length, not only -1, for the one to be found"
 ONES = "the mask is all ones: `np.where`, `any` and a product take 1 for True"
+ONE_AXIS = "an array of one axis is its own transpose"
 
+_RNN_STEP = "return np.tanh(h @ w_h + x @ w_x + b)"
 _ATTENTION = "weights = softmax(q @ k.T / np.sqrt(k.shape[-1]), axis=-1)"
 _SCORES = "scores = np.where(mask, q @ k.T / np.sqrt(k.shape[-1]), -np.inf)"
 _BLIND = "blind = ~mask.any(axis=-1, keepdims=True)"
 _WEIGHTS = "weights = softmax(np.where(blind, 0.0, scores), axis=-1) * mask"
 _NORM = "return float(np.linalg.norm(np.diag(p) - np.outer(p, p)))"
+_SLICES = "slices = x.reshape(len(x), heads, -1)"
+_MERGED = "return x.swapaxes(0, 1).reshape(x.shape[1], -1)"
+_HEADS_SCORES = "scores = q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1])"
+_HIDDEN = "scores = np.where(mask, scores, -np.inf)"
 _EVERYTHING = "everything = np.ones((len(x), len(memory)), dtype=bool)"
 _MASKED = "attended, _ = masked_attention(z @ s['w_q'], z @ s['w_k'], z @ s['w_v'], causal_mask(len(x)))"
 _GAP = "return float(np.abs(after - before[order]).max())"
@@ -42,6 +50,7 @@ _LOOKED = "x = x + attend_to_cache(q, keys, values).reshape(-1) @ a['w_o']"
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
+    "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
         (_ATTENTION, ", axis=-1", "", DEFAULT_AXIS),
         (_ATTENTION, "axis=-1", "axis=1", LAST_OF_TWO),
@@ -52,6 +61,25 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_NORM, _NORM, "return np.linalg.norm(np.diag(p) - np.outer(p, p))", "NumPy's float64 is a float"),
         (_NORM, "np.diag(p) - np.outer(p, p)", "np.outer(p, p) - np.diag(p)", "a norm forgets the sign"),
         (_NORM, "np.diag(p) - np.outer(p, p)", "-(np.diag(p) - np.outer(p, p))", "a norm forgets the sign"),
+    ],
+    "ch03.split_heads": [
+        (_SLICES, "-1", "-2", ANY_NEGATIVE),
+        ("return slices.swapaxes(0, 1)", "0, 1", "1, 0", SWAPPED),
+    ],
+    "ch03.merge_heads": [
+        (_MERGED, "0, 1", "1, 0", SWAPPED),
+        (_MERGED, "-1", "-2", ANY_NEGATIVE),
+    ],
+    "ch03.multi_head_attention": [
+        (_HEADS_SCORES, "1, 2", "2, 1", SWAPPED),
+        (_HEADS_SCORES, "1, 2", "1, -1", "the array has three axes, so axis 2 is the last one"),
+        (_HEADS_SCORES, "q.shape", "k.shape", "queries, keys and values of a head are all d_head wide"),
+        (_HEADS_SCORES, "q.shape", "v.shape", "queries, keys and values of a head are all d_head wide"),
+        (_HIDDEN, "np.inf", "1000000000.0", "exp(s - max) is 0 for s = -1e9 as for -inf, unless scores come near -1e9; "
+         "many libraries use it, and no row of the mask is all False"),
+    ],
+    "ch03.attention_cost": [
+        ("d_head = d_model // heads", "//", "/", "heads divides d_model, and a float of the same value counts as much"),
     ],
     "ch04.permutation_gap": [
         (_GAP, _GAP, "return np.abs(after - before[order]).max()", "NumPy's float64 is a float"),

@@ -156,14 +156,6 @@ def _name(script: Script, place: Place, names: list[str]) -> str:
     return stem + "".join(f"[{key!r}]" for key in inside)
 
 
-def counts(script: Script, names: list[str]) -> dict[str, int]:
-    """Name -> number, for every whole number that a script of one call passes."""
-    if len(script) != 1 or script[0]["op"] != "call":
-        return {}
-    given = dict(zip(names, script[0]["args"], strict=False)) | script[0]["kwargs"]
-    return {name: value for name, value in given.items() if type(value) is int}
-
-
 def arguments(script: Script, names: list[str]) -> dict[str, np.ndarray]:
     """Name -> array, for every array among the arguments of a script."""
     found = {}
@@ -174,4 +166,14 @@ def arguments(script: Script, names: list[str]) -> dict[str, np.ndarray]:
         array = getattr(value, "array", value)
         if isinstance(array, np.ndarray):
             found[_name(script, place, names)] = array
+    return found
+
+
+def plain_numbers(script: Script, names: list[str]) -> dict[str, np.ndarray]:
+    """Name -> array without axes, for every argument that is a number: sizes and counts, say."""
+    found = {}
+    for i, step in enumerate(script):
+        for name, value in [*enumerate(step["args"]), *step["kwargs"].items()]:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found[_name(script, [i, name], names)] = np.asarray(value)
     return found

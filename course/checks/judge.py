@@ -217,10 +217,19 @@ def _agrees(case: Case, wrong: list[Outcome], got: list[Outcome], tolerance: Tol
     """Whether a run gives what a misconception gives; errors agree if type and message do.
 
     Arguments changed in place do not count: values that are wrong for a known reason are wrong with or without that.
+    Nor do the words of an error that should come: everybody finds their own.
     """
-    messages = [o.get("message") for o in wrong] == [o.get("message") for o in got]
+    messages = _messages(case, wrong) == _messages(case, got)
     unchanged = [o | {"changed": []} if "value" in o else o for o in got]
     return messages and not case_difference(case.script, wrong, unchanged, tolerance)
+
+
+def _messages(case: Case, outcomes: list[Outcome]) -> list[str | None]:
+    right = [o.get("raised") for o in case.expected] + [None] * len(outcomes)
+    return [
+        None if wanted and wanted in (o.get("raised"), *o.get("bases", [])) else o.get("message")
+        for o, wanted in zip(outcomes, right, strict=False)
+    ]
 
 
 def describe(case: Case) -> str:

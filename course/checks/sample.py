@@ -27,7 +27,6 @@ class Sample:
     tolerance: Tolerance
     arguments: dict[str, np.ndarray] = field(default_factory=dict)
     others: dict[str, np.ndarray] = field(default_factory=dict)  # further results that were expected
-    counts: dict[str, int] = field(default_factory=dict)  # whole numbers among the arguments
 
     @functools.cached_property
     def wrong(self) -> np.ndarray:

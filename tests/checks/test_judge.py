@@ -159,6 +159,36 @@ def test_no_false_hint_for_another_error_of_the_same_type():
     assert not verdict(toys.row_means, "def row_means(x): return np.means(x, axis=1)").hint
 
 
+@exercise(parts={"values": 1, "bad input": 1}, minutes=1, source="arithmetic")
+class third:
+    """The third entry."""
+
+    def cases(rng):
+        yield case([int(i) for i in rng.integers(0, 9, 5)], label="five numbers")
+        yield case([1], label="too short", part="bad input")
+        yield case([], label="empty", part="bad input")
+
+    def reference(x):
+        if len(x) < 3:
+            raise ValueError("too short")
+        return x[2]
+
+    class misconceptions:
+        def only_empty_refused(x):
+            """You refuse only an empty list."""
+            if len(x) == 0:
+                raise ValueError
+            return x[2]
+
+
+def test_the_words_of_an_error_that_should_come_are_free():
+    code = "def third(x):\n    if not x: raise {}\n    return x[2]"
+    for error in ("ValueError('nothing there')", "type('Empty', (ValueError,), dict())('nothing there')"):
+        found = verdict(third, code.format(error))
+        assert (found.earned, found.hint) == (1, "You refuse only an empty list.")
+    assert not verdict(third, code.format("KeyError('nothing there')")).hint
+
+
 def test_no_false_hint_when_only_some_cases_agree():
     def half_wrong(x):
         return x.sum(axis=1) if len(x) == 2 else np.zeros(len(x))

@@ -95,9 +95,7 @@ class Class:
 
     def judge(self, number: int, count: Count) -> None:
         """Look at everything that is recorded, and at the autograded notebooks."""
-        database.patiently(
-            lambda: self.course.query("SELECT 1")
-        )  # it may be repairing itself after a kill
+        database.patiently(lambda: self.course.query("SELECT 1"))  # it may be repairing itself after a kill
         rows = self.course.rows()["grades"]
         log = [student for (student,) in self.course.query("SELECT student FROM result_log")]
         for student in STUDENTS:
