@@ -194,7 +194,7 @@ def _error_difference(expected: str, got: Outcome) -> Difference | None:
         return Difference("raised", f"This input should raise {expected}, but your code returned a result.")
     if got["raised"] == "NotImplementedError" and expected != "NotImplementedError":
         return Difference("unsolved", "Not implemented yet.")
-    if expected in got["bases"]:
+    if expected in (got["raised"], *got.get("bases", [])):
         return None
     return Difference("raised", f"This input should raise {expected}, but {got['raised']} came: {got['message']}")
 

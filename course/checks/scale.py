@@ -103,6 +103,34 @@ def _close(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 @calculated
+def off_by_a_count(samples: list[Sample]) -> str:
+    """A whole number among the arguments is missing as a factor, is one too often, or stands where another should."""
+    if any(s.want.ndim or not s.want or not s.have for s in samples):
+        return ""
+    factors = np.array([float(s.have) / float(s.want) for s in samples])
+    names = [name for name in samples[0].counts if all(s.counts.get(name, 0) > 0 for s in samples)]
+    counts = {name: np.array([s.counts[name] for s in samples], float) for name in names}
+    for name, n in counts.items():
+        for text, power in COUNT_USED.items():
+            if text_of_rest := _rest(factors / n**power, n):
+                return text.format(name) + text_of_rest
+    for (one, a), (two, b) in itertools.permutations(counts.items(), 2):
+        if len(set(a / b)) > 1 and np.allclose(factors, a / b, rtol=1e-9):
+            return f"`{one}` stands where `{two}` should, or is there once too often while `{two}` is missing."
+    return ""
+
+
+COUNT_USED = {"The result should still be multiplied by `{}`": -1, "The result is multiplied by `{}` once too often": 1}
+
+
+def _rest(factors: np.ndarray, counts: np.ndarray) -> str:
+    """The end of the sentence if what is left of the factors is one number; "" if it is none, or may be by accident."""
+    if len(set(counts)) < EVIDENCE or len(factors) <= EVIDENCE or not np.allclose(factors, factors[0], rtol=1e-9):
+        return ""
+    return "." if math.isclose(factors[0], 1, rel_tol=1e-9) else f"; what remains is a factor of {factors[0]:.3g}."
+
+
+@calculated
 def off_by_an_argument(samples: list[Sample]) -> str:
     """An argument is missing as a term or factor, or there once too often."""
     for name in samples[0].arguments:

@@ -91,11 +91,11 @@ class parameters_of:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda n, m: 2 * n, "1/d times what it should be (d is `m`)"),
-        (lambda n, m: 2 * n * m * m, "is d times what it should be (d is `m`)"),
+        (lambda n, m: 2 * n, "should still be multiplied by `m`"),
+        (lambda n, m: 2 * n * m * m, "is multiplied by `m` once too often"),
         (lambda n, m: 4 * n * m, "2 times what it should be"),
         (lambda n, m: 2 * n * m + n, "too large by exactly `n`"),
-        (lambda n, m: 2 * n * n, "a/b times what it should be (a is `n`, b is `m`)"),
+        (lambda n, m: 2 * n * n, "`n` stands where `m` should"),
     ],
 )
 def test_counts_are_explained_by_the_numbers_given_and_may_be_whole(wrong, said):
