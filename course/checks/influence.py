@@ -50,8 +50,9 @@ def _changed(value: Any) -> Any:
         return None
     count = np.arange(value.size).reshape(value.shape)
     if value.dtype.kind == "b":
-        return value ^ (count % 2 == 0)
-    return (value + 0.5 * np.cos(1 + count) * (1 + np.abs(value))).astype(value.dtype)  # no scaling and no shift
+        return np.asarray(value ^ (count % 2 == 0))
+    changed = value + 0.5 * np.cos(1 + count) * (1 + np.abs(value))  # no scaling and no shift
+    return np.asarray(changed, value.dtype)  # of no axes too, where NumPy calculates with a scalar
 
 
 def with_change(script: Script, place: Place) -> Script:

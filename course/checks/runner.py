@@ -171,7 +171,7 @@ def _attribute(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -
 def _grads(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
     import torch
 
-    args = [a.requires_grad_() if torch.is_tensor(a) and a.is_floating_point() else a for a in step["args"]]
+    args = _to_differentiate(step["args"])
     function = namespace[step["name"]] if step["name"] else handles[step["handle"]]
     parameters = dict(function.named_parameters()) if isinstance(function, torch.nn.Module) else {}
     for p in parameters.values():  # of this step alone, whatever ran before
@@ -180,9 +180,38 @@ def _grads(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> An
     _require_output(output, step["weight"])
     (output * step["weight"]).sum().backward()
     return {
-        "inputs": [a.grad for a in args if torch.is_tensor(a) and a.requires_grad],
+        "inputs": [gradient for a in args if (gradient := _gradient(a)) is not NO_FLOATS],
         "parameters": {name: p.grad for name, p in parameters.items()},
     }
+
+
+NO_FLOATS = object()
+
+
+def _to_differentiate(value: Any) -> Any:
+    """The same arguments, their float tensors, at whatever depth of lists and dictionaries, waiting for gradients."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_to_differentiate, value))
+    if isinstance(value, dict):
+        return {k: _to_differentiate(v) for k, v in value.items()}
+    return value.requires_grad_() if _is_float_tensor(value) else value
+
+
+def _gradient(value: Any) -> Any:
+    """The gradients of an argument, nested as it is nested; NO_FLOATS where there is none to be had."""
+    if isinstance(value, list | tuple):
+        found = [g for v in value if (g := _gradient(v)) is not NO_FLOATS]
+        return found or NO_FLOATS
+    if isinstance(value, dict):
+        named = {k: g for k, v in value.items() if (g := _gradient(v)) is not NO_FLOATS}
+        return named or NO_FLOATS
+    return value.grad if _is_float_tensor(value) else NO_FLOATS
+
+
+def _is_float_tensor(value: Any) -> bool:
+    import torch
+
+    return torch.is_tensor(value) and value.is_floating_point()
 
 
 def _require_output(output: Any, weight: Any) -> None:

@@ -46,7 +46,8 @@ def attribute(name: str, handle: str = "it") -> Step:
 def grads(weight: Any, *args: Any, name: str | None = None, handle: str = "it", **kwargs: Any) -> Step:
     """Gradients of `sum(output * weight)` for a function `name`, or for the module under `handle` if `name` is None.
 
-    The value is `{"inputs": [...], "parameters": {...}}`; an input that got no gradient is None.
+    The value is `{"inputs": [...], "parameters": {...}}`; an input that got no gradient is None, one that is a
+    dictionary or a list of tensors gets its gradients nested in the same way.
     """
     return {"op": "grads", "name": name, "handle": handle, "weight": weight, "args": list(args), "kwargs": kwargs}
 

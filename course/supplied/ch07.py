@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -85,6 +86,26 @@ def unflatten(flat: dict[str, Tensor]) -> Any:
         inner.setdefault(key, {})[rest] = tensor
     values = {key: unflatten(part) for key, part in inner.items()}
     return [values[str(i)] for i in range(len(values))] if "0" in values else values
+
+
+def sample_ids(
+    logits_of: Callable[[Tensor], Tensor], ids: Tensor, count: int, length: int, temperature: float, seed: int
+) -> Tensor:
+    """Continue ids of shape (1, T) by `count` tokens, one at a time; returns shape (1, T + count).
+
+    `logits_of` is tokens (1, t) -> logits (1, t, V) with t <= length: only the last `length` tokens are read. The
+    higher the temperature, the bolder the choice; at 0 it is always the most probable token.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for _ in range(count):
+            scores = logits_of(ids[:, -length:])[:, -1]
+            if temperature == 0:
+                chosen = scores.argmax(-1, keepdim=True)
+            else:
+                chosen = torch.multinomial((scores / temperature).softmax(-1), 1, generator=generator)
+            ids = torch.cat([ids, chosen], 1)
+    return ids
 
 
 def _layer_norm(x: Tensor, p: Parameters) -> Tensor:

@@ -4,6 +4,8 @@ page = component(Heatmap(values=...), dark=True, width=600)
 page.evaluate("model.get('hover')")        # `models[i]` if several views were given
 """
 
+import time
+
 import pytest
 
 from tests.browser.bare_page import WIDGETS, bare_page, mount
@@ -14,6 +16,14 @@ RUN_AXE = """async () => {
   const result = await axe.run("#root", { runOnly: tags, rules: { region: { enabled: false } } });
   return result.violations.map((v) => `${v.id}: ${v.nodes[0].html.slice(0, 160)} ${v.nodes[0].failureSummary}`);
 }"""
+
+
+def eventually(page, condition, seconds=10):
+    """Wait until `condition()` holds: what takes a frame on an idle machine takes longer on a busy one."""
+    ends = time.monotonic() + seconds
+    while not (holds := condition()) and time.monotonic() < ends:
+        page.wait_for_timeout(20)
+    assert holds, "it did not happen in time"
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from traitlets import TraitError
 
 from course.widgets.views import Bars, Curves, Flow, Formula, Heatmap, Picker, Plane, number_text, plain
 from tests.browser.bare_page import WIDGETS, next_frame
+from tests.browser.component import eventually
 
 pytest_plugins = ["tests.browser.component"]
 pytestmark = pytest.mark.browser
@@ -298,13 +299,12 @@ def drag(page, name, dx, dy, steps=6):
 def test_drag_moves_the_vector_and_selects_the_query(component):
     page = component(plane(selected=0))
     drag(page, "sat", -150, 60)()
-    page.wait_for_timeout(80)
     moved = trait(page, "vectors")[2]
     assert moved["x"] < 1.8
     assert moved["y"] < -1.1
     assert trait(page, "selected") == 2
-    last = page.evaluate("model.messages.findLast((message) => message.vectors).vectors[2]")
-    assert last == moved, "the last state reaches Python"
+    last = "model.messages.findLast((message) => message.vectors)?.vectors[2]"
+    eventually(page, lambda: page.evaluate(last) == moved)  # the last state reaches Python
 
 
 def test_drag_sends_at_most_every_40_ms(component):
@@ -668,8 +668,7 @@ def test_flow_follows_its_width_and_new_boxes(component):
     page = component(routed())
     wide = box(page, "expert 3").bounding_box()
     page.set_viewport_size({"width": 600, "height": 800})
-    page.wait_for_timeout(60)
-    assert box(page, "expert 3").bounding_box()["x"] < wide["x"] - 150
+    eventually(page, lambda: box(page, "expert 3").bounding_box()["x"] < wide["x"] - 150)
     receive(page, arrows=[], boxes=trait(page, "boxes")[:2])
     next_frame(page)
     assert page.locator(".cw-flow-box").count() == 2

@@ -48,6 +48,14 @@ def test_places_are_floats_and_truth_values_in_arrays():
     ]
 
 
+def test_arrays_of_no_axes_stay_arrays():
+    script = plain([call("f", torch.tensor(2.0), np.array(3.0), np.array(True))])
+    for place in influence.places(script):
+        changed = influence.with_change(script, place)
+        assert type(getattr(at(changed, place), "array", at(changed, place))) is np.ndarray
+    assert influence.influential(script, runs(lambda x, y, z: x * 2), close(why="exact")) == [[0, 0]]
+
+
 def test_a_change_touches_its_place_only():
     script = plain([new("f", 2), load({"w": torch.ones(2, 2)}), method("go", (np.ones(3), [0.5]), mask=np.eye(2) > 0)])
     before = copy.deepcopy(script)

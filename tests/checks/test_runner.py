@@ -128,6 +128,16 @@ def test_gradients_of_a_function_and_of_no_integer():
     assert len(got["inputs"]) == 2
 
 
+def test_gradients_of_nested_parameters():
+    namespace = student("def f(i, p, n): return p['blocks'][0]['w'][i] * n + p['embed'].detach() ** 2")
+    p = {"embed": torch.tensor([1.0, 2.0]), "heads": 3, "blocks": [{"w": torch.tensor([4.0, 5.0, 6.0])}, {}]}
+    got = outcome(plain(grads(torch.tensor([1.0, 10.0]), torch.tensor([2, 0]), p, 7.0, name="f")), namespace)["value"]
+    assert len(got["inputs"]) == 1
+    assert got["inputs"][0]["embed"] is None
+    assert got["inputs"][0]["blocks"][0]["w"].array.tolist() == [70.0, 0.0, 7.0]
+    assert list(got["inputs"][0]) == ["embed", "blocks"]
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

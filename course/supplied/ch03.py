@@ -1,0 +1,35 @@
+"""What chapter 3 builds: multi-head attention."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course.supplied.ch01 import softmax
+
+__all__ = ["merge_heads", "multi_head_attention", "split_heads"]
+
+
+def split_heads(x: np.ndarray, heads: int) -> np.ndarray:
+    """Cut each token's vector into equal slices, one for each head: (n, d_model) to (heads, n, d_model / heads)."""
+    return x.reshape(len(x), heads, -1).swapaxes(0, 1)
+
+
+def merge_heads(x: np.ndarray) -> np.ndarray:
+    """Put the heads' slices side by side again: (heads, n, d_head) to (n, heads * d_head)."""
+    return x.swapaxes(0, 1).reshape(x.shape[1], -1)
+
+
+def multi_head_attention(
+    x: np.ndarray, p: dict[str, np.ndarray], heads: int, mask: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Multi-head self-attention (Vaswani et al. 2017, section 3.2.2).
+
+    x (n, d_model), p["w_q"], ["w_k"], ["w_v"], ["w_o"] each (d_model, d_model), mask (n, n) with True = may attend;
+    returns the output (n, d_model) and the weights (heads, n, n). Without a mask every token sees every token.
+    """
+    q, k, v = (split_heads(x @ p[name], heads) for name in ("w_q", "w_k", "w_v"))
+    scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf)
+    weights = softmax(scores)
+    return merge_heads(weights @ v) @ p["w_o"], weights
