@@ -34,7 +34,7 @@ class BuildError(RuntimeError):
 def golden_bytes(lesson: str) -> bytes:
     """The golden file of a lesson, made afresh."""
     made = [d.visible_sheet() for d in definitions(lesson).values()]
-    return sheet.dump(lesson, title(lesson), made)
+    return sheet.dump(lesson, title(lesson), made, lesson_source.minutes(ROOT, lesson))
 
 
 def title(lesson: str) -> str:

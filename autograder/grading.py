@@ -18,8 +18,9 @@ from course.checks.runner import Outcome, plain, revive
 from course.checks.script import Script
 
 MAX_STAND_IN_CALLS = 100
-# A stand-in's reference runs on our side with arguments of the student's choosing: nothing large may come of them.
-MAX_STAND_IN_NUMBER, MAX_STAND_IN_ENTRIES = 1_000, 100_000
+# A stand-in's reference runs on our side with arguments of the student's choosing: nothing large may come of them. No
+# axis and no whole number may be much larger than what the exercise itself was asked with.
+STAND_IN_ROOM, STAND_IN_LEAST = 4, 16
 
 
 def grade(
@@ -79,7 +80,7 @@ def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], referen
             return _outcomes(answer, len(script))
         try:
             name, (args, kwargs) = str(wanted["name"]), wanted["args"]
-            _require_modest([args, kwargs])
+            _require_modest([args, kwargs], STAND_IN_ROOM * _largest(script) + STAND_IN_LEAST)
             value = plain(references[name](*revive(args), **revive(kwargs)))
         except Exception as error:
             return [{"raised": type(error).__name__, "bases": [], "message": f"in a helper: {str(error)[:200]}"}]
@@ -87,15 +88,20 @@ def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], referen
     raise StudentCodeDied("Your code calls its helpers too many times.")
 
 
-def _require_modest(value: Any) -> None:
+def _largest(value: Any) -> int:
+    """The longest axis of an array, the longest text or list, or the largest whole number in plain data."""
     array = getattr(value, "array", value)
-    if isinstance(value, int) and abs(value) > MAX_STAND_IN_NUMBER:
-        raise ValueError(f"the number {value} is too large for this check")
-    if isinstance(array, np.ndarray) and array.size > MAX_STAND_IN_ENTRIES:
-        raise ValueError(f"an array of {array.size:,} entries is too large for this check")
+    if isinstance(array, np.ndarray):
+        return max(array.shape, default=1)
     if isinstance(value, dict | list | tuple):
-        for item in value.values() if isinstance(value, dict) else value:
-            _require_modest(item)
+        items = value.values() if isinstance(value, dict) else value
+        return max([len(value), *map(_largest, items)])
+    return len(value) if isinstance(value, str | bytes) else abs(value) if isinstance(value, int) else 1
+
+
+def _require_modest(arguments: list[Any], most: int) -> None:
+    if (largest := _largest(arguments)) > most:
+        raise ValueError(f"a number or an axis of {largest:,} is too large for this check (at most {most:,})")
 
 
 def _outcomes(answer: dict[str, Any], steps: int) -> list[Outcome]:

@@ -39,6 +39,7 @@ NEXT = re.compile(r"[^<]++|<")
 COLOUR_CLASS = re.compile(r"[a-z][a-z0-9]?")
 ADDRESS = re.compile(r"(?:https?://|mailto:|#)[^\x00-\x20\x7f]*+", re.IGNORECASE)
 ACTIVE_MATH = re.compile(r"\\(?=(?:href|style|class|cssId|data|require|mmlToken|url|unicode|def|let|newcommand)\b)")
+ATTACHED = re.compile(r"\]\(\s*<?attachment:")
 WORD_JOINER = "\N{WORD JOINER}"
 Allowed = Callable[[str, str, str], bool]  # of a tag, an attribute, its value
 
@@ -53,9 +54,15 @@ def harmless_markdown(source: str) -> str:
 
     Takes the place of nbconvert's `markdown2html`, which lets scripts and `javascript:` links through.
     """
+    as_typed = f"<pre>{tame_math(escape(source, quote=False))}</pre>"
     if len(source) > MAX_MARKDOWN:
-        return f"<pre>{tame_math(escape(source, quote=False))}</pre>"
-    return tame_math(_Rebuilt(markdown2html_mistune(source), TAGS | {"a"}, _of_markdown).text)
+        return as_typed
+    try:
+        # Attachments are not kept; a picture that is one would be an error.
+        html = markdown2html_mistune(ATTACHED.sub("](#", source))
+    except Exception:  # of what a student wrote, anything; the page is the whole class's business
+        return as_typed
+    return tame_math(_Rebuilt(html, TAGS | {"a"}, _of_markdown).text)
 
 
 def _of_markdown(tag: str, name: str, value: str) -> bool:

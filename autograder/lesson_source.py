@@ -12,6 +12,7 @@ from autograder.exercise import Definition, Question, definitions
 from course.checks.report import points_text
 
 OPTIONS = {"exercise", "question", "instructor-only", "demonstration"}
+TIME = re.compile(r"\*\*Time\*\* about (\d+) minutes")
 TOKEN = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 
 
@@ -66,6 +67,15 @@ def _cell(raw, known: dict[str, Definition | Question], path: Path) -> Cell:
     if wanted is not None and wanted not in known:
         raise LessonError(f"{path}: {wanted!r} is not defined. Defined for this lesson: {', '.join(known)}")
     return Cell(raw.cell_type, raw.source, known.get(wanted), bool(options.get("demonstration")))
+
+
+def minutes(root: Path, lesson: str) -> int:
+    """The time that a lesson says it takes. Raises LessonError if it does not say."""
+    path = folder(root) / lesson / f"{lesson}.py"
+    found = TIME.search(path.read_text(encoding="utf-8"))
+    if not found:
+        raise LessonError(f"{path}: say how long the lesson takes: `**Time** about 60 minutes`")
+    return int(found[1])
 
 
 def demonstrations(root: Path, lesson: str) -> frozenset[str]:

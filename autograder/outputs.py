@@ -20,7 +20,8 @@ MAX_PAGE = 12_000_000  # all cells' of a notebook: nobody can open a page that i
 LEFT_OUT = "({:,} characters are left out here)"
 BASE64 = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}\s*", re.ASCII)  # *+: without it a megabyte of spaces took hours
 PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # all but tab, line ends, and the escape of colours
+# All but tab, line ends, and an escape that begins a colour: others move a terminal's cursor or set its title.
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9;]{0,40}m)")
 
 
 class Page:

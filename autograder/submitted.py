@@ -22,6 +22,8 @@ MIB = 1 << 20
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback")  # nbgrader's own default
 MAX_DEPTH = 8
 TIMESTAMP, NO_TIMESTAMP = "timestamp.txt", "not-timestamp.txt"  # nbgrader's own; one that holds no date
+SET_ASIDE = "set-aside.txt"  # says which files `make_safe` moved elsewhere
+MAX_NOTES = 20
 MENDED = "and was removed before grading."
 # O_NOFOLLOW refuses a link even if it took the file's place after we looked; O_NONBLOCK does the same for a FIFO.
 OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -69,6 +71,7 @@ class _Reader:
     files: dict[str, bytes] = field(default_factory=dict)
     notebooks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)  # files that are not read, and why
     bytes_left: int = 0
 
     def folder(self, fd: int, prefix: str, depth: int = 0) -> None:
@@ -90,6 +93,7 @@ class _Reader:
             self.notebooks.append(path)
         elif reason := self._refusal(info, path):
             self.notes.append(f"{_shown(path)} {reason} and was not read")
+            self.refused.append((path, self.notes[-1]))
         else:
             self.files[path] = data = _read(fd, name, info.st_size)
             self.bytes_left -= len(data)
@@ -108,7 +112,7 @@ class _Reader:
         if not path.isprintable() or _shown(path) != path:
             return "has a name that cannot be used"
         if len(self.files) >= self.bounds.files:
-            return f"is one of more than {self.bounds.files} files"
+            return f"is one of too many files (at most {self.bounds.files} are read)"
         return "" if info.st_size <= self.bytes_left else f"is beyond {self.bounds.all_mb:g} MB in all"
 
 
@@ -134,6 +138,15 @@ def read_submission(
     (a link, far too large) counts as empty, with a note. Raises NoNotebook if there is none of that name.
     """
     wanted = f"{notebook or Path(folder).name}.ipynb"
+    reader = _read_folder(folder, wanted, ignored, bounds)
+    _set_timestamp_aside(reader.files)
+    if reader.content is None:
+        there = f"there is {', '.join(map(_shown, reader.notebooks[:5]))}" if reader.notebooks else "there is none"
+        raise NoNotebook(f"no notebook {wanted} was handed in ({there}); rename it, or ask the student for it")
+    return Submitted(reader.content, reader.files, [*reader.notes, *_mended(reader.files)])
+
+
+def _read_folder(folder: Path, wanted: str, ignored: Iterable[str], bounds: Bounds) -> _Reader:
     reader = _Reader(bounds, tuple(ignored), wanted, bytes_left=int(bounds.all_mb * MIB))
     # The folder itself is the instructor's: `submitted/` may well be a link to another disk.
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -141,11 +154,7 @@ def read_submission(
         reader.folder(fd, "")
     finally:
         os.close(fd)
-    _set_timestamp_aside(reader.files)
-    if reader.content is None:
-        there = f"there is {', '.join(map(_shown, reader.notebooks[:5]))}" if reader.notebooks else "there is none"
-        raise NoNotebook(f"no notebook {wanted} was handed in ({there}); rename it, or ask the student for it")
-    return Submitted(reader.content, reader.files, [*reader.notes, *_mended(reader.files)])
+    return reader
 
 
 def submissions(pattern: str) -> list[tuple[str, Path]]:
@@ -196,9 +205,10 @@ def no_files(folder: Path) -> list[tuple[Path, str]]:
 
 
 def make_safe(notebooks: list[str], **_: object) -> None:
-    """nbgrader's hook before autograding: it would copy what a link points to, wait at a pipe for ever, and give up at
-    a timestamp that is no date.
+    """nbgrader's hook before autograding: it would copy what a link points to, wait at a pipe for ever, give up at a
+    timestamp that is no date, and take minutes for thousands of files or gigabytes.
 
+    What is too large or too many is moved, as it is, to a folder beside the submission's, `<assignment>.set-aside`.
     A text in the place of each says what was there; `_mended` finds it again. `steps.restore.SubmissionExporter`
     refuses a folder in which any is left, for nbgrader ignores a hook that fails.
     """
@@ -212,6 +222,18 @@ def make_safe(notebooks: list[str], **_: object) -> None:
         stamp = folder / TIMESTAMP
         if stamp.exists() and not _is_date(stamp.read_bytes()):
             stamp.rename(stamp.with_name(NO_TIMESTAMP))
+        _set_aside(folder)
+
+
+def _set_aside(folder: Path) -> None:
+    bounds = Bounds(files=Bounds.files - 1)  # room for the file that says so
+    refused = _read_folder(folder, f"{folder.name}.ipynb", IGNORED, bounds).refused
+    for path, _ in refused:
+        target = folder.with_name(f"{folder.name}.set-aside") / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).rename(target)
+    if refused:
+        (folder / SET_ASIDE).write_text("\n".join(note for _, note in refused[:MAX_NOTES]), encoding="utf-8")
 
 
 def _set_timestamp_aside(files: dict[str, bytes]) -> None:
@@ -230,6 +252,7 @@ def _is_date(content: bytes) -> bool:
 def _mended(files: dict[str, bytes]) -> list[str]:
     """What `make_safe` had to do, in words for the student, from the texts that it left."""
     notes = [data.decode(errors="replace").strip() for data in files.values() if data.strip().endswith(MENDED.encode())]
+    notes += files.get(SET_ASIDE, b"").decode(errors="replace").splitlines()
     if NO_TIMESTAMP in files:
         notes.append(f"{TIMESTAMP} held no date and was set aside, so nobody knows when this was handed in")
-    return [note[:300].rstrip(".") for note in notes[:20]]
+    return [note[:300].rstrip(".") for note in notes[:MAX_NOTES]]

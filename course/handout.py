@@ -88,11 +88,11 @@ def _edition(path: Path) -> str:
 
 def start_page() -> nbformat.NotebookNode:
     """The notebook that JupyterLab opens first: the lessons with links, and the student's progress."""
-    rows = ["| lesson | exercises | points |", "|:---|---:|---:|"]
+    rows = ["| lesson | time | exercises | points |", "|:---|---:|---:|---:|"]
     for name in sheet.lessons():
         lesson = sheet.load_lesson(name)
         link = f"[{name.partition('_')[0]} {lesson.title}]({name}/{name}.ipynb)"
-        rows.append(f"| {link} | {len(lesson.sheets)} | {lesson.points:g} |")
+        rows.append(f"| {link} | {lesson.minutes} min | {len(lesson.sheets)} | {lesson.points:g} |")
     text = f"# Transformers from first principles\n\n{HOW}\n\n" + "\n".join(rows)
     cells = [new_markdown_cell(text, id="welcome"), new_markdown_cell("## Your progress", id="heading")]
     cells.append(new_code_cell("from course import progress\n\nprogress()", id="progress"))

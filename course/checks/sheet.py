@@ -94,12 +94,13 @@ class Sheet:
 
 @dataclass(frozen=True)
 class LessonSheets:
-    """All sheets of one lesson. `edition` names this version of them."""
+    """All sheets of one lesson. `edition` names this version of them; `minutes` is the time that the lesson takes."""
 
     lesson: str
     title: str
     sheets: dict[str, Sheet]
     edition: str
+    minutes: int = 0
 
     @property
     def points(self) -> float:
@@ -113,9 +114,10 @@ def answer_digest(exercise_id: str, answer: Any) -> str:
     return hashlib.sha256(f"{exercise_id}|{letters.strip().lower()}".encode()).hexdigest()[:16]
 
 
-def dump(lesson: str, title: str, sheets: list[Sheet]) -> bytes:
+def dump(lesson: str, title: str, sheets: list[Sheet], minutes: int = 0) -> bytes:
     """The bytes of a golden file: deterministic, readable by safetensors."""
-    tree, arrays = wire.take_apart({"lesson": lesson, "title": title, "sheets": [_as_dict(s) for s in sheets]})
+    told = {"lesson": lesson, "title": title, "minutes": minutes}
+    tree, arrays = wire.take_apart({**told, "sheets": [_as_dict(s) for s in sheets]})
     text = json.dumps(tree, sort_keys=True, ensure_ascii=False)
     # One key only: safetensors does not keep the order of several.
     named = {f"a{i:05d}": np.ascontiguousarray(a).reshape(a.shape) for i, a in enumerate(arrays)}
@@ -161,7 +163,7 @@ def _read(path: Path, _modified: int) -> LessonSheets:
         message = f"{path.name} is damaged ({error}). Reinstall the course, or run `python -m autograder build`."
         raise UnknownExercise(message) from None
     edition = hashlib.sha256(path.read_bytes()).hexdigest()[:10]
-    return LessonSheets(content["lesson"], content["title"], sheets, edition)
+    return LessonSheets(content["lesson"], content["title"], sheets, edition, content.get("minutes", 0))
 
 
 def _sheet(data: dict[str, Any]) -> Sheet:

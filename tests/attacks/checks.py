@@ -197,13 +197,16 @@ def _others(ran: Ran, before: Others) -> list[str]:
     found = [] if now.rows == before.rows else ["somebody else's rows in the gradebook changed"]
     # What was no file and is one now is the grader's word on a link or pipe, in the attacker's own folder.
     new = {p for p in now.files.keys() - before.files.keys() if f"/submitted/{ran.attack.name}/" not in p}
-    changed = new | {p for p in before.files if before.files[p] not in (now.files.get(p), now.files.get(_aside(p)))}
+    changed = new | {
+        p for p in before.files if before.files[p] not in (now.files.get(p), *map(now.files.get, _aside(p)))
+    }
     return found + [f"{path} changed" for path in sorted(changed)[:5]]
 
 
-def _aside(path: str) -> str:
-    """Where a timestamp that is no date is moved, as it was."""
-    return str(Path(path).with_name(NO_TIMESTAMP)) if Path(path).name == TIMESTAMP else path
+def _aside(path: str) -> list[str]:
+    """Where the grader may move a file of a submission as it is: a timestamp that is no date, what it will not read."""
+    timestamp = [str(Path(path).with_name(NO_TIMESTAMP))] if Path(path).name == TIMESTAMP else []
+    return [*timestamp, re.sub(r"(/submitted/[^/]+/[^/]+)/", r"\1.set-aside/", path)]
 
 
 def bystander_faults(target: Target) -> list[str]:

@@ -17,11 +17,6 @@ FAST = {
     "patched_runner", "raised_points", "references", "shortcut_getattr", "shadowing_modules", "skip_execution",
     "surrogates_in_frames", "truncated", "usual_helpers", "warns_and_prints",
 }  # fmt: skip
-# Findings that are known and not mended yet: docs/security.md, "Open findings".
-OPEN = {
-    "attachments", "broken_timestamp", "cached_by_shape", "early_timestamp", "flood_in_every_cell",
-    "forged_displayhook", "many_files", "markdown_bomb", "markdown_everywhere",
-}  # fmt: skip
 ATTACKS = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names()]
 
 
@@ -36,8 +31,6 @@ def test_before_the_attacks(target: Target) -> None:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack(target: Target, name: str) -> None:
     """Marks exactly as stated, a reason for each lost point, and no harm to anybody."""
-    if name in OPEN:
-        pytest.xfail("known, and not mended yet")
     _, found = tried(target, load(name))
     assert not found, "\n".join(found)
 

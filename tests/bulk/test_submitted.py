@@ -98,7 +98,9 @@ def test_no_more_than_the_bounds_together(folder: Path) -> None:
         (folder / f"f{i}").write_bytes(bytes(400_000))
     few = read_submission(folder, bounds=Bounds(files=4))
     assert len(few.files) == 4
-    assert few.notes == [f"{name} is one of more than 4 files and was not read" for name in ("f3", "f4", "helper.py")]
+    assert few.notes == [
+        f"{name} is one of too many files (at most 4 are read) and was not read" for name in ("f3", "f4", "helper.py")
+    ]
     little = read_submission(folder, bounds=Bounds(all_mb=1))
     assert little.notes == [f"f{i} is beyond 1 MB in all and was not read" for i in (2, 3, 4)]
     deep = folder.joinpath(*"abcdefghijk")

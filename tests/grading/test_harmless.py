@@ -144,3 +144,13 @@ def test_links_and_pipes_are_not_followed(classroom: Classroom, tmp_path) -> Non
     graded = classroom.grade("linker", LESSON)
     assert set(graded.scores.values()) == {0.0}
     assert "canary-4711" not in graded.path.read_text()
+
+
+@pytest.mark.parametrize(
+    "source", ["see ![my plot](attachment:plot.png) here", "see ![x][1] here\n\n[1]: attachment:plot.png"]
+)
+def test_a_picture_that_was_attached_does_not_cost_the_page(source: str) -> None:
+    """nbconvert ends with an error where an attachment is missing, and nobody would get feedback."""
+    page = harmless_markdown(source)
+    assert "see" in page
+    assert "here" in page
