@@ -33,7 +33,7 @@ def check(exercise_id: str, target: Any = None) -> None:
     `target` is the object to check; by default the object of the exercise's own name in the notebook. Never raises
     for a wrong solution, whatever it does; an unknown id gives a message that lists the known ones.
     """
-    namespace = _caller_namespace()
+    namespace = caller_namespace()
     try:
         subject = sheet.load_sheet(exercise_id)
     except sheet.UnknownExercise as error:
@@ -97,7 +97,8 @@ def notebook_namespace() -> dict[str, Any] | None:
     return shell.user_ns if shell else None
 
 
-def _caller_namespace() -> dict[str, Any]:
+def caller_namespace() -> dict[str, Any]:
+    """The variables of the running notebook; outside of one, those of the code that called the course."""
     if (names := notebook_namespace()) is not None:
         return names
     frame = inspect.currentframe()
