@@ -135,6 +135,7 @@ class Inside:
     logits: Tensor  # (T, V)
 
 
+@torch.no_grad()
 def look_inside(tokens: Tensor, p: Parameters, heads: int, replace: Replace | None = None) -> Inside:
     """Run a decoder, ch07's or one of attention only, on tokens (T,), and keep what it computes on the way.
 
@@ -142,18 +143,17 @@ def look_inside(tokens: Tensor, p: Parameters, heads: int, replace: Replace | No
     """
     x = p["embed"][tokens] + (p["position"][: len(tokens)] if "position" in p else 0)
     stations, residuals, seen = ["embedding"], [x], []
-    with torch.no_grad():
-        for layer, block in enumerate(p["blocks"]):
-            outputs, weights = attend(x, block, heads, rotary="position" not in p)
-            seen.append((outputs, weights))
-            w_o = block["attention"]["w_o"]
-            x = x + (replace(layer, outputs, w_o) if replace else outputs.transpose(0, 1).flatten(-2) @ w_o)
-            stations, residuals = [*stations, f"+ attention {layer + 1}"], [*residuals, x]
-            if "ffn" in block:
-                x = x + _feed_forward(x, block)
-                stations, residuals = [*stations, f"+ feed-forward {layer + 1}"], [*residuals, x]
-        outputs, weights = (torch.stack(part) for part in zip(*seen, strict=True))
-        return Inside(stations, torch.stack(residuals), outputs, weights, logit_lens(x, p))
+    for layer, block in enumerate(p["blocks"]):
+        outputs, weights = attend(x, block, heads, rotary="position" not in p)
+        seen.append((outputs, weights))
+        w_o = block["attention"]["w_o"]
+        x = x + (replace(layer, outputs, w_o) if replace else outputs.transpose(0, 1).flatten(-2) @ w_o)
+        stations, residuals = [*stations, f"+ attention {layer + 1}"], [*residuals, x]
+        if "ffn" in block:
+            x = x + _feed_forward(x, block)
+            stations, residuals = [*stations, f"+ feed-forward {layer + 1}"], [*residuals, x]
+    outputs, weights = (torch.stack(part) for part in zip(*seen, strict=True))
+    return Inside(stations, torch.stack(residuals), outputs, weights, logit_lens(x, p))
 
 
 def _feed_forward(x: Tensor, block: Parameters) -> Tensor:

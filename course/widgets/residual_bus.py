@@ -41,9 +41,9 @@ class ResidualBus(Card):
         self._run()
         self.stepper = Stepper(self.inside.stations)
         self.bus = Flow(
-            title="One token's vector on its way up", description="Stations of the residual stream, and the blocks that "
-            "read from it and add to it",
-        )  # fmt: skip
+            title="One token's vector on its way up",
+            description="Stations of the residual stream, and the blocks that read from it and add to it",
+        )
         self.table = Heatmap(
             vmin=0.0, vmax=1.0, row_title="station", column_title="next character", legend=False,
             title="The lens: what would come next if the model stopped here?",
@@ -77,8 +77,9 @@ class ResidualBus(Card):
         self.say(drawn)
 
     def _note(self, guesses: list[str]) -> str:
-        read, station = self.line.value[: self.position.value + 1], self.inside.stations[self.stepper.step]
-        return f"Read so far: \u201c{read}\u201d. At \u201c{station}\u201d the likeliest next character is {guesses[self.stepper.step]!r}."
+        step, read = self.stepper.step, self.line.value[: self.position.value + 1]
+        station = self.inside.stations[step]
+        return f"Read so far: \u201c{read}\u201d. At \u201c{station}\u201d the best guess is {guesses[step]!r}."
 
     def _diagram(self, guesses: list[str], wrong: np.ndarray) -> dict[str, Any]:
         boxes, arrows = [], []
