@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import LabServer, NotebookPage, Theme, place_notebook
+from tests.browser.lesson import OPENING, Lesson, released
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -33,6 +34,7 @@ CHROMIUM_OPTIONS = [
 ]
 
 OpenNotebook = Callable[..., NotebookPage]
+OpenLesson = Callable[..., Lesson]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -108,3 +110,18 @@ def open_notebook(lab: LabServer, browser: Browser, request: pytest.FixtureReque
         page.close()
     for page in opened:
         page.assert_clean()
+
+
+@pytest.fixture
+def open_lesson(open_notebook: OpenNotebook) -> OpenLesson:
+    """Open a released lesson; its first code cell has run, or with `run_all` every cell."""
+
+    def opened(chapter: str, theme: Theme = "light", run_all: bool = False) -> Lesson:
+        lesson = Lesson(open_notebook(released(chapter), theme=theme, run=False))
+        if run_all:
+            lesson.notebook.run_all(allow_errors=True)
+        else:
+            lesson.run(OPENING)
+        return lesson
+
+    return opened

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Locator, expect
 
+from autograder.exercise import lessons
 from tests.browser.bare_page import WIDGETS
 from tests.browser.lab import ROOT, THEMES, NotebookPage, Theme
 
 AXE = WIDGETS / "js" / "node_modules" / "axe-core" / "axe.min.js"
-CHAPTERS = {"ch02": "ch02_scaled_dot_product", "ch06": "ch06_decoder"}
+CHAPTERS = {name.partition("_")[0]: name for name in lessons()}
+OPENING = "import matplotlib.pyplot as plt"  # how the first code cell of a lesson begins
 OURS = (
     ".course-widget, .cw-view, .jp-OutputArea-output section[role=status], .jp-OutputArea-output table.course-progress"
 )
@@ -140,3 +144,36 @@ class Lesson:
         found = self.page.evaluate(WIDER_THAN_ROOM, OURS)
         self.page.set_viewport_size(TALL)
         return found
+
+
+def weights_shown(output: Locator, title: str = "Weights") -> np.ndarray:
+    """The numbers of a widget's heat-map, as on the screen; masked cells are 0."""
+    table = output.get_by_role("grid", name=title)
+    rows = table.locator("tbody tr").all()
+    texts = [[c.inner_text() for c in row.locator(".cw-cell-number").all()] for row in rows]
+    return np.array([[float(t or 0) for t in row] for row in texts])
+
+
+def status(output: Locator) -> Locator:
+    """The line of a widget that says whose function draws."""
+    return output.locator(".cw-status")
+
+
+def require_unsolved(lesson: Lesson, chapter: str, widgets: dict[str, str]) -> None:
+    """A lesson that was run as handed out: nothing but what is not there yet failed, and the course draws.
+
+    `widgets` names the cells that show widgets, by the first line of their code; a picture of each is kept.
+    """
+    errors = [o for c in lesson.notebook.cells() for o in c.get("outputs", []) if o["output_type"] == "error"]
+    assert {e["ename"] for e in errors} <= {"NotImplementedError"}  # an experiment calls what is not there yet
+    assert not [line for e in errors for line in e["traceback"] if "/course/" in line]
+    for cell in widgets.values():
+        output = lesson.output(cell)
+        expect(output.get_by_text("course\u2019s version").filter(visible=True).first).to_be_visible()
+        expect(status(output)).to_contain_text(re.compile("[Tt]he course's"))
+    assert lesson.too_wide(900) == []
+    for theme in lesson.in_both_themes():
+        assert lesson.violations() == []
+        for name, cell in widgets.items():
+            lesson.picture(f"{chapter}-{theme}-unsolved-{name}", cell)
+        lesson.picture_of_page(f"{chapter}-{theme}-top", 0)

@@ -3,78 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
 
 from course import supplied
-from tests.browser.conftest import OpenNotebook
-from tests.browser.lab import LabServer, Theme
-from tests.browser.lesson import CHAPTERS, Lesson, released, solution
+from tests.browser.conftest import OpenLesson, OpenNotebook
+from tests.browser.lab import LabServer
+from tests.browser.lesson import Lesson, require_unsolved, solution, status, weights_shown
 
 ATTENTION = "ch02.scaled_dot_product_attention"
-OPENING, PLANE, OWN_PLANE = (
-    "import matplotlib.pyplot as plt",
-    "attention_plane()",
-    "attention_plane(scaled_dot_product_attention)",
-)
+PLANE, OWN_PLANE = "attention_plane()", "attention_plane(scaled_dot_product_attention)"
 WIDGETS = {
     "ch02": {"plane": PLANE, "own-plane": OWN_PLANE, "saturation": "softmax_saturation(softmax_grad_norm)"},
     "ch06": {"mask": "mask_lab()", "own-mask": "mask_lab(masked_attention, causal_mask)",
              "cross-attention": "cross_attention_map(cross_attention)"},
 }  # fmt: skip
-OpenLesson = Callable[..., Lesson]
-
-
-@pytest.fixture
-def open_lesson(open_notebook: OpenNotebook) -> OpenLesson:
-    """Open a released lesson; its first code cell has run, or with `run_all` every cell."""
-
-    def opened(chapter: str, theme: Theme = "light", run_all: bool = False) -> Lesson:
-        lesson = Lesson(open_notebook(released(chapter), theme=theme, run=False))
-        if run_all:
-            lesson.notebook.run_all(allow_errors=True)
-        else:
-            lesson.run(OPENING)
-        return lesson
-
-    return opened
-
-
-def weights_shown(output: Locator, title: str = "Weights") -> np.ndarray:
-    """The numbers of a widget's heat-map, as on the screen; masked cells are 0."""
-    table = output.get_by_role("grid", name=title)
-    rows = table.locator("tbody tr").all()
-    texts = [[c.inner_text() for c in row.locator(".cw-cell-number").all()] for row in rows]
-    return np.array([[float(t or 0) for t in row] for row in texts])
-
-
-def status(output: Locator) -> Locator:
-    """The line of a widget that says whose function draws."""
-    return output.locator(".cw-status")
 
 
 # ---- as handed out -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("chapter", WIDGETS)
 def test_unsolved_lesson_runs_and_the_course_draws(open_lesson: OpenLesson, chapter: str) -> None:
-    lesson = open_lesson(chapter, run_all=True)
-    errors = [o for c in lesson.notebook.cells() for o in c.get("outputs", []) if o["output_type"] == "error"]
-    assert {e["ename"] for e in errors} <= {"NotImplementedError"}  # an experiment calls what is not there yet
-    assert not [line for e in errors for line in e["traceback"] if "/course/" in line]
-    for cell in WIDGETS[chapter].values():
-        output = lesson.output(cell)
-        expect(output.get_by_text("course’s version").filter(visible=True).first).to_be_visible()
-        expect(status(output)).to_contain_text(re.compile("[Tt]he course's"))
-    assert lesson.too_wide(900) == []
-    for theme in lesson.in_both_themes():
-        assert lesson.violations() == []
-        for name, cell in WIDGETS[chapter].items():
-            lesson.picture(f"{chapter}-{theme}-unsolved-{name}", cell)
-        lesson.picture_of_page(f"{chapter}-{theme}-top", 0)
+    require_unsolved(open_lesson(chapter, run_all=True), chapter, WIDGETS[chapter])
 
 
 # ---- ch02 --------------------------------------------------------------------------------------------------------
