@@ -16,7 +16,7 @@ from course.widgets.base import Card, Driven, button
 from course.widgets.views import Bars, Heatmap
 
 CHARACTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+-"  # one for each of 64 tokens
-LENGTH, PERIOD = 32, 12
+LENGTH, PERIOD = 32, 16
 Model = tuple[dict[str, Any], int]
 
 
@@ -34,7 +34,7 @@ class InductionStripe(Card):
         self.p, self.heads = model or ch10.load_induction()
         self.names = [f"{layer + 1}.{head}" for layer in range(len(self.p["blocks"])) for head in range(self.heads)]
         self.draw = 0
-        self.period = w.IntSlider(PERIOD, 6, 24, description="repeats after", layout=w.Layout(width="270px"),
+        self.period = w.IntSlider(PERIOD, 10, 24, description="repeats after", layout=w.Layout(width="270px"),
                                   style={"description_width": "initial"})  # fmt: skip
         self.head = w.ToggleButtons(options=self.names, description="head", style={"button_width": "auto"})
         self.weights = Heatmap(
@@ -90,9 +90,10 @@ class InductionStripe(Card):
     def _note(self) -> str:
         row, period = self.weights.selected_row, self.period.value
         if row < 0:
+            twice = f" (and one {2 * period - 1} left: the text comes a third time)" if 2 * period < LENGTH else ""
             return (
-                f"An induction head draws a stripe {period - 1} columns left of the diagonal (repeats after {period}, "
-                "less 1). Select a row to see where its token looks most."
+                f"An induction head draws a stripe {period - 1} columns left of the diagonal: the period less 1"
+                f"{twice}. Select a row to see where its token looks most."
             )
         most = int(np.argmax(self.shown[row]))
         return (

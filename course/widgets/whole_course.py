@@ -68,7 +68,8 @@ class WholeCourse(Card):
     """The widget; `logits` is ch07's (tokens (B, T), p, heads) -> (B, T, V), or None for the course's own."""
 
     def __init__(self, logits: Callable[..., Any] | None = None, model: trained.Trained | None = None):
-        self.logits = Driven(logits, ch07.decoder_logits, "decoder_logits")
+        carried = None if logits is ch07.decoder_logits else logits  # `course.carry` may have handed out the course's
+        self.logits = Driven(carried, ch07.decoder_logits, "decoder_logits")
         self.model = model or own_model()
         self.line = w.Dropdown(options=LINES, description="text", style={"description_width": "initial"})
         self.text, self.generator = LINES[0], torch.Generator().manual_seed(10)

@@ -260,8 +260,8 @@ induction_stripe()
 # scores.*
 #
 # **Try** Select a row in the lower half (click its letter). Which token does the head look at, and what stood before
-# that? Then look at the heads of layer 1: two of them lean to the token before, the other two look only at themselves.
-# Keep these two in mind.
+# that? Set the slider below 16: a third copy begins, and a second stripe shows. Why? Then look at the heads of layer 1:
+# two of them lean to the token before, the other two look only at themselves. Keep these two in mind.
 #
 # This model has two layers of attention and **nothing else**: no feed-forward networks. Its positions are rotations
 # (RoPE, ch04). It was trained on such texts by `tools/measure_induction.py`, and you will train your own in section 4.
@@ -377,10 +377,9 @@ for number, scores in enumerate(zip(previous_of(on_line), score_of(on_repeats, 2
     print(f"{number // model.heads + 1}.{number % model.heads:<3} {scores[0]:>15.2f} {scores[1]:>10.2f}")
 
 # %% [markdown]
-# **What you should see** In the course's model one head of layer 1 gives about nine tenths of its weight to the
-# character before: spelling is mostly a matter of the last letters, so such a head is worth having. No head has a high
-# induction score: the model is small, has seen little text, and its positions are learned and not rotated. Yours may
-# differ.
+# **What you should see** In the course's model one head of layer 1 gives most of its weight to the character before:
+# spelling is mostly a matter of the last letters, so such a head is worth having. No head has a high induction score:
+# the model is small, has seen little text, and its positions are learned and not rotated. Yours may differ.
 #
 # ### Which heads matter?
 #
@@ -422,9 +421,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# **What you should see** Without any one of the four induction heads of layer 2 the loss rises only a little: they do
-# the same work, and three are enough. In layer 1 the previous-token head 1.1 is missed much more. But so are heads 1.2
-# and 1.3, the two that look only at *themselves* and whose scores are near 0!
+# **What you should see** Each of the four heads of layer 2 is an induction head. Without any one of them the loss rises
+# from about 0.2 to well under 1 nat: the other three still do the work. In layer 1 the previous-token head 1.1 is
+# missed far more. But so are heads 1.2 and 1.3, the two that look only at *themselves* and whose scores are near 0!
 #
 # Take this as a warning. A score finds what you look for and is blind to the rest; an ablation finds what is needed but
 # does not say what for. (A guess, which you could test: these heads write each token's own name where layer 2's queries
