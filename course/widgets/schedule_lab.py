@@ -47,7 +47,7 @@ class ScheduleLab(Card):
         self.step = whole(300, 0, 2200, 10, "step")
         self.curves = Curves(
             x_label="step", y_label="learning rate / 1000", title="The learning rate over a training",
-            description="The learning rate rises in a line during the warm-up and falls along half a cosine to the floor",
+            description="The learning rate rises in a line in the warm-up and falls along half a cosine to the floor",
         )  # fmt: skip
         controls = [self.warmup, self.total, self.peak, self.floor, self.step]
         super().__init__("How fast to learn, and when", controls, [self.curves])

@@ -330,8 +330,8 @@ def shift_for_teacher_forcing(tokens: Tensor) -> tuple[Tensor, Tensor]:
 # ## 5. AdamW: a step downhill
 #
 # The gradient $g$ of a weight says which way the loss rises, so **gradient descent** goes the other way:
-# $\theta \leftarrow \theta - \eta\, g$, where $\theta$ (theta) is the weight and $\eta$ (eta) the **learning rate**. One
-# rate has to serve all weights, and there lies the trouble. In a valley that is steep one way and nearly level the
+# $\theta \leftarrow \theta - \eta\, g$, where $\theta$ (theta) is the weight and $\eta$ (eta) the **learning rate**.
+# One rate has to serve all weights, and there lies the trouble. In a valley that is steep one way and nearly level the
 # other, a rate small enough for the steep direction hardly moves along the level one.
 #
 # The widget has two weights. Make one direction steeper and compare.
@@ -437,10 +437,10 @@ valley_lab(adamw_step)
 # %% [markdown]
 # ## 6. The learning rate's schedule
 #
-# At the start the running means rest on a handful of gradients, and large steps in a bad direction do damage that lasts.
-# So the rate climbs slowly: the **warm-up**. Towards the end, large steps only jump to and fro across the valley's
-# floor, so the rate sinks. A widely used curve for it is half a **cosine**: level at first, steep in the middle, level
-# again at the end.
+# At the start the running means rest on a handful of gradients, and large steps in a bad direction do damage that
+# lasts. So the rate climbs slowly: the **warm-up**. Towards the end, large steps only jump to and fro across the
+# valley's floor, so the rate sinks. A widely used curve for it is half a **cosine**: level at first, steep in the
+# middle, level again at the end.
 
 # %% demonstration=true
 schedule_lab()
@@ -597,10 +597,10 @@ plt.show()
 
 # %% [markdown]
 # **What you should see** The first loss lies close to $\ln 61$: the model only guesses. Within a few hundred steps it
-# learns which characters are frequent and which follow which, then words. At the end the held-out loss is **below 2.0**:
-# a perplexity below 7.4, as if it chose among seven characters in place of 61. What it writes has the length of verses,
-# real words and many that only sound like some. Run the cell again with `steps = 1600`, or another temperature (the
-# 0.7 in `written`).
+# learns which characters are frequent and which follow which, then words. At the end the held-out loss is **below
+# 2.0**: a perplexity below 7.4, as if it chose among seven characters in place of 61. What it writes has the length of
+# verses, real words and many that only sound like some. Run the cell again with `steps = 1600`, or another temperature
+# (the 0.7 in `written`).
 #
 # **When this holds** With these settings, on one core; seeds and machines change the second digit. The training takes
 # about half a minute on an ordinary core and longer on a busy one. With many more steps the training loss keeps
@@ -608,8 +608,8 @@ plt.show()
 # heart.
 #
 # Your weights are now in your own data folder, beside your progress. ch08 makes this model write faster. If you have
-# not trained one, ch08 uses the course's: the same model, trained by `tools/train_ch07.py`, whose record lies beside
-# it.
+# not trained one, ch08 uses the course's: a model of the same size, trained longer by `tools/train_ch07.py`, with the
+# record of its training beside it.
 
 # %%
 progress("ch07")
@@ -618,9 +618,9 @@ progress("ch07")
 # ## Recap
 #
 # A model's logits become probabilities, and the loss is minus the logarithm of the probability that the true next token
-# got, averaged over all tokens. torch's `backward` gives every weight a gradient, AdamW turns it into a step of sensible
-# length, and the schedule says how long steps may be. That loop, on more text with more weights, is how language
-# models are made.
+# got, averaged over all tokens. torch's `backward` gives every weight a gradient, AdamW turns it into a step of
+# sensible length, and the schedule says how long steps may be. That loop, on more text with more weights, is how
+# language models are made.
 #
 # **Now you can read** [Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101) on AdamW,
 # [Radford et al. 2019](https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf)

@@ -118,3 +118,22 @@ def test_classes_and_lambdas_are_found_in_the_cells() -> None:
     assert again["Pair"]().a == 1
     with pytest.raises(carry.CannotCarry, match="only exists in this notebook"):
         carry.standalone("x", {"x": np.zeros(3)})
+
+
+def test_an_experiment_takes_what_passes_now_and_the_courses_own_for_the_rest() -> None:
+    right = (
+        "def shift_for_teacher_forcing(tokens):\n"
+        "    if tokens.shape[1] < 2: raise ValueError\n"
+        "    return tokens[:, :-1], tokens[:, 1:]"
+    )
+    wrong = "def cross_entropy(logits, targets):\n    return 0.0"
+    ask = (
+        "from course.carry import working\n"
+        "found = working('ch07.shift_for_teacher_forcing', 'ch07.cross_entropy', 'ch07.lr_schedule')\n"
+        "print([f.__module__ for f in found])"
+    )
+    said = notebook(right, wrong, ask)
+    assert "shift_for_teacher_forcing: yours." in said
+    for name in ("cross_entropy", "lr_schedule"):
+        assert f"{name}: the course's own (yours does not pass its check yet)." in said
+    assert "['__main__', 'course.supplied.ch07', 'course.supplied.ch07']" in said

@@ -40,7 +40,7 @@ def questions(lesson: str) -> list[Question]:
 def executed(notebook: NotebookNode, folder: Path, allow_errors: bool = False) -> NotebookNode:
     """Run a copy of a notebook in a fresh kernel, somewhere else than in the repository."""
     copy = nbformat.from_dict(notebook)
-    client = NotebookClient(copy, timeout=60, allow_errors=allow_errors, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(copy, timeout=240, allow_errors=allow_errors, resources={"metadata": {"path": str(folder)}})
     return client.execute()
 
 

@@ -6,6 +6,7 @@ are graded as text, as a student would have them in a cell, beside the right ans
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
@@ -13,8 +14,6 @@ import textwrap
 from types import FunctionType, ModuleType
 
 from autograder.exercise import Definition
-
-IMPORTS = "import math\n\nimport numpy as np\n\n\n"
 
 
 def texts(lesson: str, definition: Definition) -> dict[str, str]:
@@ -26,7 +25,13 @@ def texts(lesson: str, definition: Definition) -> dict[str, str]:
 
 def _text(module: ModuleType, function: FunctionType, name: str) -> str:
     own = textwrap.dedent(inspect.getsource(function))
-    return IMPORTS + _helpers(module) + re.sub(rf"\A(def|class) {function.__name__}\b", rf"\1 {name}", own)
+    return _imports(module) + _helpers(module) + re.sub(rf"\A(def|class) {function.__name__}\b", rf"\1 {name}", own)
+
+
+def _imports(module: ModuleType) -> str:
+    """What the answers' module imports, its answers import too."""
+    body = ast.parse(inspect.getsource(module)).body
+    return "".join(ast.unparse(node) + "\n" for node in body if isinstance(node, ast.Import)) + "\n\n"
 
 
 def _helpers(module: ModuleType) -> str:
