@@ -42,7 +42,7 @@ class InductionStripe(Card):
             legend=False, description="Attention weights of the chosen head on a text that repeats",
         )  # fmt: skip
         self.scores = Bars(
-            labels=self.names, role="attention", heading_before="Scores of all heads (layer.head)",
+            labels=self.names, role="plain", heading_before="Scores of all heads (layer.head)",
             description="Previous-token score and induction score of each head",
         )  # fmt: skip
         controls = [self.period, button("Other tokens", self._other_tokens), self.head]
