@@ -9,11 +9,13 @@ from course.widgets.encoder_steps import encoder_steps
 from course.widgets.gelu_curve import gelu_curve
 from course.widgets.head_flow import head_flow
 from course.widgets.head_patterns import head_patterns
+from course.widgets.induction_stripe import induction_stripe
 from course.widgets.kv_cache_lab import kv_cache_lab
 from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
 from course.widgets.offset_clock import offset_clock
+from course.widgets.residual_bus import residual_bus
 from course.widgets.rope_dial import rope_dial
 from course.widgets.round_trip import round_trip
 from course.widgets.saturation import softmax_saturation
@@ -24,6 +26,7 @@ from course.widgets.softmax_lab import softmax_lab
 from course.widgets.split_map import split_map
 from course.widgets.token_attention import token_attention
 from course.widgets.valley_lab import valley_lab
+from course.widgets.whole_course import whole_course
 
 __all__ = [
     "attention_plane",
@@ -35,11 +38,13 @@ __all__ = [
     "gelu_curve",
     "head_flow",
     "head_patterns",
+    "induction_stripe",
     "kv_cache_lab",
     "loss_lab",
     "mask_lab",
     "norm_lab",
     "offset_clock",
+    "residual_bus",
     "rope_dial",
     "round_trip",
     "schedule_lab",
@@ -50,4 +55,5 @@ __all__ = [
     "split_map",
     "token_attention",
     "valley_lab",
+    "whole_course",
 ]

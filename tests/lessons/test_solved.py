@@ -13,7 +13,7 @@ from tests.lessons.tools import executed, shown
 
 pytestmark = pytest.mark.slow
 SECONDS = 30  # a beginner's lesson, see the lesson standard
-SECONDS_OF = {"ch07_training": 240}  # a lesson that trains a model
+SECONDS_OF = {"ch07_training": 240, "ch10_composition": 240}  # lessons that train models
 
 
 def test_solved_notebook_runs_without_error_or_warning(lesson: str, tmp_path: Path) -> None:
