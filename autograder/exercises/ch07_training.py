@@ -191,7 +191,7 @@ class decoder_logits:
             return _with_attention(tokens, p, heads, scale=math.sqrt(p["embed"].shape[1]))
 
         def heads_by_reshape_alone(tokens, p, heads):
-            """reshape alone deals tokens out to heads. Cut the last axis into (heads, width), then swap the axes of tokens and heads."""
+            """`reshape` alone deals tokens out to heads. Cut the last axis into (heads, width), then swap the axes of tokens and heads."""
             split = lambda x, h: x.reshape(x.shape[0], h, x.shape[1], -1)  # noqa: E731
             return _with_attention(tokens, p, heads, split=split)
 
@@ -475,7 +475,7 @@ class cross_entropy:
             return -_at(logits.softmax(-1), targets).log().mean()
 
         def small_number_inside_the_log(logits, targets):
-            """log(p + 1e-9) hides the trouble: no loss gets above 20.7. Write the log of the softmax out instead."""
+            """`log(p + 1e-9)` hides the trouble: no loss gets above 20.7. Write the log of the softmax out instead."""
             return -(_at(logits.softmax(-1), targets) + 1e-9).log().mean()
 
         def one_maximum_for_all(logits, targets):
@@ -533,7 +533,7 @@ class shift_for_teacher_forcing:
             return tokens[:-1], tokens[1:]
 
         def rolled(tokens):
-            """roll wraps around: the last target is the first token. The last token has no successor, so leave it out."""
+            """`roll` wraps around: the last target is the first token. The last token has no successor, so leave it out."""
             return tokens, tokens.roll(-1, 1)
 
         def shifted_by_two(tokens):
@@ -636,11 +636,11 @@ class adamw_step:
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
         def only_m_corrected(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """v is not corrected. It starts at 0 like m: divide it by 1 - beta2**step."""
+            """`v` is not corrected. It starts at 0 like m: divide it by 1 - beta2**step."""
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, {"v_hat": lambda v: v})
 
         def only_v_corrected(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """m is not corrected. It starts at 0 like v: divide it by 1 - beta1**step."""
+            """`m` is not corrected. It starts at 0 like v: divide it by 1 - beta1**step."""
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, {"m_hat": lambda m: m})
 
         def correction_by_the_old_step(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
@@ -672,16 +672,16 @@ class adamw_step:
             return new, {"step": step, "m": after["m"] / (1 - beta1**step), "v": after["v"] / (1 - beta2**step)}
 
         def eps_inside_the_root(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """eps stands inside your root. It is added to the root: sqrt(v_hat) + eps."""
+            """`eps` stands inside your root. It is added to the root: sqrt(v_hat) + eps."""
             how = {"update": lambda m_hat, v_hat: m_hat / (v_hat + eps).sqrt()}
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
         def no_eps(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """eps is missing: without it a gradient of 0 gives 0 / 0. Divide by sqrt(v_hat) + eps."""
+            """`eps` is missing: without it a gradient of 0 gives 0 / 0. Divide by sqrt(v_hat) + eps."""
             return _adamw(param, grad, state, lr, beta1, beta2, 0.0, weight_decay)
 
         def eps_before_the_correction(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """eps is added to the root of the uncorrected v, and so it is corrected too. Correct v first: sqrt(v_hat) + eps."""
+            """`eps` is added to the root of the uncorrected v, and so it is corrected too. Correct v first: sqrt(v_hat) + eps."""
             root = math.sqrt(1 - beta2 ** (state["step"] + 1))
             how = {"update": lambda m_hat, v_hat: m_hat / (v_hat.sqrt() + eps / root)}
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
@@ -714,7 +714,7 @@ class adamw_step:
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
         def gradient_not_squared(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """v averages the squared gradient; yours averages the gradient's size, without the square."""
+            """`v` averages the squared gradient; yours averages the gradient's size, without the square."""
             how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * grad.abs()}
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
@@ -861,7 +861,7 @@ class lr_schedule:
             )
 
         def bare_cosine(step, warmup, total, peak, floor):
-            """cos runs from 1 to -1, below the floor. (1 + cos) / 2 runs from 1 to 0."""
+            """`cos` runs from 1 to -1, below the floor. (1 + cos) / 2 runs from 1 to 0."""
             return _scheduled(
                 step, warmup, total, peak, floor, lambda p, peak, floor: floor + (peak - floor) * math.cos(math.pi * p)
             )
@@ -878,7 +878,7 @@ class lr_schedule:
             )  # fmt: skip
 
         def degrees(step, warmup, total, peak, floor):
-            """math.cos takes radians: half a period is pi, not 180."""
+            """`math.cos` takes radians: half a period is pi, not 180."""
             return _scheduled(
                 step, warmup, total, peak, floor,
                 lambda p, peak, floor: floor + (peak - floor) * (1 + math.cos(180 * p)) / 2,
