@@ -130,7 +130,7 @@ def _gelu_by_hand(x):
 class decoder_logits:
     """A decoder in torch: token and position embeddings, pre-norm causal blocks, a last norm, tied output scores."""
 
-    tolerance = close(3e-5, 2e-5, why="a float32 solution rounds through two blocks and a softmax in each")
+    tolerance = close(3e-4, 1e-4, why="a float32 solution rounds through two blocks, and backwards through them again")
 
     def cases(rng):
         sizes = [
@@ -379,16 +379,16 @@ def _at(log_p, targets):
 class cross_entropy:
     """Mean over all tokens of -log softmax(logits) at the target, stable for logits of any size."""
 
-    tolerance = close(1e-5, 1e-6, why="a float32 solution rounds logarithms and a mean")
+    tolerance = close(3e-5, 5e-6, why="a float32 solution rounds logits of hundreds, logarithms and a mean")
 
     def cases(rng):
         b, t, vocab = (int(rng.integers(low, low + 4)) for low in (2, 4, 5))
         for shape in [(4, 3), (1, 6), (2, 3, 5), (b, t, vocab)]:
             logits = _normal(rng, *shape, scale=2.0)
             yield case(logits, _ids(rng, shape[-1], *shape[:-1]), label=f"logits of shape {shape}")
-        steps = 1000.0 * torch.arange(4)[:, None]
+        steps = 100.0 * torch.arange(4)[:, None]  # exp(100) overflows; at thousands float32 would round the loss itself
         yield case(
-            _normal(rng, 4, 6) + steps, _ids(rng, 6, 4), label="logits of thousands in some rows", part="huge logits"
+            _normal(rng, 4, 6) + steps, _ids(rng, 6, 4), label="logits of hundreds in some rows", part="huge logits"
         )
         far = 100.0 * _normal(rng, 2, 3, 5)
         far[..., 0], far[..., 1] = -400.0, 400.0
@@ -587,7 +587,7 @@ def _optimizer_case(rng, step, shape, lr, weight_decay, **settings):
 class adamw_step:
     """One step of AdamW: running means of gradient and squared gradient, their correction, decoupled weight decay."""
 
-    tolerance = close(2e-5, 1e-6, why="a float32 solution rounds differences from 1 and a root")
+    tolerance = close(2e-5, 5e-6, why="a float32 solution rounds differences of numbers near 1, and a root")
 
     def cases(rng):
         yield _optimizer_case(rng, 0, (3,), 0.1, 0.5, beta1=0.8, beta2=0.95, eps=1e-3)
