@@ -141,7 +141,7 @@ class decoder_logits:
         ]
         for b, t, vocab, d, heads, layers, d_ff, length in sizes:
             tokens, p = _ids(rng, vocab, b, t), _parameters(rng, vocab, d, layers, d_ff, length)
-            yield case(tokens, p, heads, label=f"{b} texts of {t} tokens, {heads} heads, {layers} blocks")
+            yield case(tokens, p, heads, label=f"B = {b}, T = {t}, {heads} heads, blocks: {layers}")
         tokens, p = _ids(rng, 5, 2, 4), _parameters(rng, 5, 4, 2, 6, 6)
         step = grads(_normal(rng, 2, 4, 5), tokens, p, 2, name="decoder_logits")
         yield case(script=[step], label="gradients of every parameter", part="gradients")
@@ -319,6 +319,16 @@ class decoder_logits:
             plain = lambda x, _: F.layer_norm(x, x.shape[-1:])  # noqa: E731
             return _decoder(tokens, p, heads, norm=plain, block=lambda x, one, h: _block(x, one, h, norm=plain))
 
+        def norm_of_the_norm(tokens, p, heads):
+            """You normalise what was normalised before. norm_2 reads x as it is after the attention was added."""
+
+            def block(x, one, heads):
+                z = _norm(x, one["norm_1"])
+                x = x + _attention(z, one["attention"], heads)
+                return x + _ffn(_norm(z, one["norm_2"]), one["ffn"])
+
+            return _decoder(tokens, p, heads, block=block)
+
         def no_last_norm(tokens, p, heads):
             """The last norm is missing: the scores come from norm(x, p["norm"]), after all blocks."""
             return _decoder(tokens, p, heads, norm=lambda x, _: x)
@@ -357,6 +367,28 @@ class decoder_logits:
             for one in p["blocks"]:
                 x = _block(x, one, heads)
             return _norm(x, p["norm"])
+
+        def embedding_not_transposed(tokens, p, heads):
+            """norm(x) is (B, T, d_model) and the embedding (V, d_model). To get V scores, multiply by its transpose, embed.T."""
+            x = p["embed"][tokens] + p["position"][: tokens.shape[1]]
+            for one in p["blocks"]:
+                x = _block(x, one, heads)
+            return _norm(x, p["norm"]) @ p["embed"]
+
+        def through_numpy(tokens, p, heads):
+            """NumPy keeps no gradients, with or without detach. Index the tensor itself: p["embed"][tokens]."""
+            looked_up = torch.from_numpy(p["embed"].numpy()[tokens])
+            x = looked_up + p["position"][: tokens.shape[1]]
+            for one in p["blocks"]:
+                x = _block(x, one, heads)
+            return _norm(x, p["norm"]) @ p["embed"].T
+
+        def embeddings_cut_off(tokens, p, heads):
+            """The embeddings get no gradient from being read: no detach, torch.tensor(...) or NumPy where you look them up."""
+            x = (p["embed"][tokens] + p["position"][: tokens.shape[1]]).detach()
+            for one in p["blocks"]:
+                x = _block(x, one, heads)
+            return _norm(x, p["norm"]) @ p["embed"].T
 
         def cut_off_from_the_graph(tokens, p, heads):
             """The numbers are right, but no gradient gets back: leave out detach, .data, no_grad, .numpy() and torch.tensor(...)."""
@@ -461,6 +493,10 @@ class cross_entropy:
             """You return one loss for each token. Training needs a single number: their mean."""
             return -_at(logits.log_softmax(-1), targets)
 
+        def only_two_axes(logits, targets):
+            """Your indexing fits logits with two axes. In training they have three, (B, T, V): use gather, or reshape to (-1, V) first."""
+            return -logits.log_softmax(-1)[torch.arange(len(targets)), targets].mean()
+
         def exponentials_overflow(logits, targets):
             """exp of a large logit is infinite, and inf / inf is NaN. Subtract each row's maximum from its logits first."""
             powers = logits.exp()
@@ -483,6 +519,11 @@ class cross_entropy:
             shifted = logits - logits.max()
             return (shifted.exp().sum(-1).log() - _at(shifted, targets)).mean()
 
+        def through_numpy(logits, targets):
+            """NumPy keeps no gradients, with or without detach. Do the same with torch's own functions."""
+            rows = torch.from_numpy(logits.numpy())
+            return -_at(rows.log_softmax(-1), targets).mean()
+
         def cut_off_from_the_graph(logits, targets):
             """The number is right, but no gradient gets back: leave out detach, .item(), .numpy() and torch.tensor(...)."""
             return -_at(logits.log_softmax(-1), targets).mean().detach()
@@ -500,7 +541,7 @@ class shift_for_teacher_forcing:
     def cases(rng):
         for b, t in [(1, 2), (2, 5), (5, 3), (int(rng.integers(2, 6)), int(rng.integers(6, 12)))]:
             ids = torch.from_numpy(rng.permutation(1000)[: b * t].reshape(b, t))  # no two alike
-            yield case(ids, label=f"{b} texts of {t} tokens")
+            yield case(ids, label=f"B = {b}, T = {t}")
         yield case(_ids(rng, 9, 3, 1), label="one token a text", part="bad input")
         yield case(_ids(rng, 9, 2, 0), label="no tokens at all", part="bad input")
 
@@ -659,6 +700,13 @@ class adamw_step:
                 "update": lambda m, v: rate / lr * m / (v.sqrt() / root + eps),
             }
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
+
+        def step_never_counted(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
+            """You never count this step: step = state["step"] + 1, for the correction and in the state that you return."""
+            old = state["step"]
+            how = {"m_hat": lambda m: m / (1 - beta1**old), "v_hat": lambda v: v / (1 - beta2**old)}
+            new, after = _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
+            return new, after | {"step": old}
 
         def correction_by_one_beta(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
             """The correction is 1 - beta**step, a power. You divide by 1 - beta, whatever the step."""
@@ -883,6 +931,12 @@ class lr_schedule:
                 step, warmup, total, peak, floor,
                 lambda p, peak, floor: floor + (peak - floor) * (1 + math.cos(180 * p)) / 2,
             )  # fmt: skip
+
+        def no_pi(step, warmup, total, peak, floor):
+            """Your cosine runs from 0 to 1 only and stops high up. Half a period is pi: cos(pi * share of the way down)."""
+            return _scheduled(
+                step, warmup, total, peak, floor, lambda p, peak, floor: floor + (peak - floor) * (1 + math.cos(p)) / 2
+            )
 
         def straight_line(step, warmup, total, peak, floor):
             """Your rate falls in a straight line. Here it follows half a cosine."""

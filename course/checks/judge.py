@@ -165,7 +165,8 @@ def case_difference(
     for i, step in enumerate(script[: len(expected)]):
         if i >= len(got):
             return Difference("missing", "The run ended early.")
-        what = "The result" if len(script) == 1 else f"`{_step_text(step)}`: the result"
+        result = "gradient" if step["op"] == "grads" else "result"
+        what = f"The {result}" if len(script) == 1 else f"`{_step_text(step)}`: the {result}"
         if found := _outcome_difference(expected[i], got[i], tolerance, what):
             return found
     return None
@@ -236,9 +237,15 @@ def _brief(value: Any) -> str:
         return f"array of shape {tuple(array.shape)}" if array.shape else repr(array.item())
     if isinstance(value, dict):
         return _clip("{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}", 200)
-    if isinstance(value, list | tuple) and any(hasattr(getattr(v, "array", v), "shape") for v in value):
+    if isinstance(value, list | tuple) and any(map(_holds_arrays, value)):
         return _clip("[" + ", ".join(map(_brief, value)) + "]", 200)
     return _clip(repr(value), 60)
+
+
+def _holds_arrays(value: Any) -> bool:
+    if isinstance(value, dict | list | tuple):
+        return any(map(_holds_arrays, value.values() if isinstance(value, dict) else value))
+    return hasattr(getattr(value, "array", value), "shape")
 
 
 def _clip(text: str, length: int) -> str:

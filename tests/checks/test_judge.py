@@ -224,6 +224,12 @@ def test_long_arguments_are_cut_in_a_description():
     assert len(text) < 400
 
 
+def test_weights_nested_in_lists_are_described_by_their_shapes():
+    blocks = [{"norm": {"gain": np.ones(3)}}, {"norm": {"gain": np.ones(3)}}]
+    text = describe(Case("", "values", [{"op": "call", "name": "f", "args": [blocks, [{}]], "kwargs": {}}], [], {}))
+    assert text == "f([{norm: {gain: array of shape (3,)}}, {norm: {gain: array of shape (3,)}}], [{}])"
+
+
 FORBIDDEN = {
     "plain": "import torch\ndef row_means(x): return torch.tensor(x).mean(1)",
     "alias": "import torch as t\ndef row_means(x): return t.tensor(x).mean(1)",
