@@ -22,10 +22,7 @@ PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python
 PYTEST = $(RUN) -m pytest
 FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
-# Not among the tests of every change yet: they take long, and have commands of their own below.
-APART = --ignore=tests/faults --ignore=tests/fuzz --ignore=tests/bulk/test_engine.py --ignore=tests/grading/test_bench.py \
-	--ignore=tests/sandbox/test_container.py --ignore=tests/attacks
-SLOW = -m "slow or browser" -n 2 --dist loadfile $(APART)
+SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \

@@ -10,19 +10,47 @@ SAME_WIDTH = "q and k have the same width: otherwise their product, which stands
 LAST_OF_TWO = "the array has two axes, so axis 1 is the last one"
 DEFAULT_AXIS = "-1 is the default of `softmax`"
 CLEARED = "a blind row needs finite scores, whichever: its weights are made 0 by `* mask`"
+EVEN_WIDTH = "the width is even, so the last column is an odd one, which an even slice never reaches"
+SWAPPED = "swapping two axes is the same in either order"
+ANY_NEGATIVE = "NumPy's reshape takes any negative length, not only -1, for the one to be found"
 ONES = "the mask is all ones: `np.where`, `any` and a product take 1 for True"
+ONE_AXIS = "an array of one axis is its own transpose"
 
+_RNN_STEP = "return np.tanh(h @ w_h + x @ w_x + b)"
 _ATTENTION = "weights = softmax(q @ k.T / np.sqrt(k.shape[-1]), axis=-1)"
 _SCORES = "scores = np.where(mask, q @ k.T / np.sqrt(k.shape[-1]), -np.inf)"
 _BLIND = "blind = ~mask.any(axis=-1, keepdims=True)"
 _WEIGHTS = "weights = softmax(np.where(blind, 0.0, scores), axis=-1) * mask"
 _NORM = "return float(np.linalg.norm(np.diag(p) - np.outer(p, p)))"
+_SLICES = "slices = x.reshape(len(x), heads, -1)"
+_MERGED = "return x.swapaxes(0, 1).reshape(x.shape[1], -1)"
+_HEADS_SCORES = "scores = q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1])"
+_HIDDEN = "scores = np.where(mask, scores, -np.inf)"
 _EVERYTHING = "everything = np.ones((len(x), len(memory)), dtype=bool)"
 _MASKED = "attended, _ = masked_attention(z @ s['w_q'], z @ s['w_k'], z @ s['w_v'], causal_mask(len(x)))"
+_GAP = "return float(np.abs(after - before[order]).max())"
+_WAVES = "encoding[:, ::2], encoding[:, 1::2] = (np.sin(angles), np.cos(angles))"
+_PAIRS = "for even in range(0, d_model, 2):"
+_TURN = "angles = np.outer(positions, base ** (-np.arange(0, d, 2) / d)).repeat(2, axis=1)"
+_PARTNER = "partner = np.stack([-x[:, 1::2], x[:, ::2]], axis=-1).reshape(x.shape)"
 _CROSS = "x = x + cross_attention(z, memory, c['w_q'], c['w_k'], c['w_v']) @ c['w_o']"
+
+EMPTY = "a tensor of no entries: there is nothing that could be 0 or 1"
+ONE_LENGTH = "keys and values of a layer always have one shape"
+ONE_AXIS = "a vector is its own transpose (torch only warns of it)"
+OWN_BY_NOW = "x is by now a tensor of the function's own, which nobody else sees"
+
+_KEYS, _VALUES = (
+    f"self.{name} = [torch.zeros(heads, 0, d_head) for _ in range(layers)]" for name in ("keys", "values")
+)
+_BYTES = "return sum((tensor.nbytes for tensor in self.keys + self.values))"
+_CACHED_SCORES = "scores = q[:, None] @ keys.mT / math.sqrt(q.shape[-1])"
+_PROJECTED = "q, k, v = ((z @ a[name]).reshape(heads, -1) for name in ('w_q', 'w_k', 'w_v'))"
+_LOOKED = "x = x + attend_to_cache(q, keys, values).reshape(-1) @ a['w_o']"
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
+    "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
         (_ATTENTION, ", axis=-1", "", DEFAULT_AXIS),
         (_ATTENTION, "axis=-1", "axis=1", LAST_OF_TWO),
@@ -33,6 +61,40 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_NORM, _NORM, "return np.linalg.norm(np.diag(p) - np.outer(p, p))", "NumPy's float64 is a float"),
         (_NORM, "np.diag(p) - np.outer(p, p)", "np.outer(p, p) - np.diag(p)", "a norm forgets the sign"),
         (_NORM, "np.diag(p) - np.outer(p, p)", "-(np.diag(p) - np.outer(p, p))", "a norm forgets the sign"),
+    ],
+    "ch03.split_heads": [
+        (_SLICES, "-1", "-2", ANY_NEGATIVE),
+        ("return slices.swapaxes(0, 1)", "0, 1", "1, 0", SWAPPED),
+    ],
+    "ch03.merge_heads": [
+        (_MERGED, "0, 1", "1, 0", SWAPPED),
+        (_MERGED, "-1", "-2", ANY_NEGATIVE),
+    ],
+    "ch03.multi_head_attention": [
+        (_HEADS_SCORES, "1, 2", "2, 1", SWAPPED),
+        (_HEADS_SCORES, "1, 2", "1, -1", "the array has three axes, so axis 2 is the last one"),
+        (_HEADS_SCORES, "q.shape", "k.shape", "queries, keys and values of a head are all d_head wide"),
+        (_HEADS_SCORES, "q.shape", "v.shape", "queries, keys and values of a head are all d_head wide"),
+        (_HIDDEN, "np.inf", "1000000000.0", "exp(s - max) is 0 for s = -1e9 as for -inf, unless scores come near -1e9; "
+         "many libraries use it, and no row of the mask is all False"),
+    ],
+    "ch03.attention_cost": [
+        ("d_head = d_model // heads", "//", "/", "heads divides d_model, and a float of the same value counts as much"),
+    ],
+    "ch04.permutation_gap": [
+        (_GAP, _GAP, "return np.abs(after - before[order]).max()", "NumPy's float64 is a float"),
+        (_GAP, "after - before[order]", "before[order] - after", "an absolute value forgets the sign"),
+        (_GAP, "after - before[order]", "-(after - before[order])", "an absolute value forgets the sign"),
+    ],
+    "ch04.sinusoidal_encoding": [
+        ("encoding = np.zeros((n, d_model))", "zeros", "ones", "every entry is written afterwards"),
+        (_WAVES, "[:, ::2]", "[:, :-1:2]", EVEN_WIDTH),
+    ],
+    "ch04.offset_matrix": [(_PAIRS, "d_model", "d_model - 1", EVEN_WIDTH)],
+    "ch04.apply_rope": [
+        (_TURN, "axis=1", "axis=-1", LAST_OF_TWO),
+        (_PARTNER, "[:, ::2]", "[:, :-1:2]", EVEN_WIDTH),
+        (_PARTNER, "x.shape", "angles.shape", "there is one angle for each entry of x"),
     ],
     "ch06.masked_attention": [
         (_SCORES, "k.shape[-1]", "k.shape[1]", LAST_OF_TWO),
@@ -54,6 +116,26 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch06.decoder_block": [
         (_MASKED, "len(x)", "len(z)", "z is the norm of x and has its shape"),
         (_CROSS, "x = x +", "x +=", "x is by now an array of the function's own, which nobody else sees"),
+    ],
+    "ch08.KVCache": [
+        (_KEYS, "zeros", "ones", EMPTY),
+        (_VALUES, "zeros", "ones", EMPTY),
+        ("return self.keys[layer].shape[1]", "keys", "values", ONE_LENGTH),
+        (_BYTES, "self.keys + self.values", "self.values + self.values", ONE_LENGTH),
+        (_BYTES, "self.keys + self.values", "self.keys + self.keys", ONE_LENGTH),
+    ],
+    "ch08.attend_to_cache": [
+        (_CACHED_SCORES, "q.shape", "keys.shape", SAME_WIDTH),
+        (_CACHED_SCORES, "q.shape", "values.shape", "all three are cut into heads of one width, d_head"),
+        (_CACHED_SCORES, "[-1]", "[1]", LAST_OF_TWO),
+        ("return (scores.softmax(dim=-1) @ values)[:, 0]", "[:, 0]", "[:, -1]", "the axis has length 1"),
+    ],
+    "ch08.decode_step": [
+        (_PROJECTED, "z @", "z.T @", ONE_AXIS),
+        (_LOOKED, "x = x +", "x +=", OWN_BY_NOW),
+        (_LOOKED, "reshape(-1) @", "reshape(-1).T @", ONE_AXIS),
+        ("x = x + feed_forward(norm(x, block['norm_2']), block['ffn'])", "x = x +", "x +=", OWN_BY_NOW),
+        ("return norm(x, p['norm']) @ p['embed'].T", "['norm'])", "['norm']).T", ONE_AXIS),
     ],
 }  # fmt: skip
 

@@ -108,7 +108,7 @@ class Definition:
 
     def _outcomes(self, script: Script, target: Any) -> list[Outcome]:
         with np.errstate(all="ignore"):
-            outcomes = run_script(script, {self.name: target})
+            outcomes = run_script(script, {self.name: target}, watch=target is not self.reference)
         return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
 
 

@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nbformat.notebooknode import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.notebooknode import NotebookNode, from_dict
 
 from autograder.harmless import harmless_html
 
@@ -22,6 +21,15 @@ BASE64 = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}\s*", re.ASCII)  # *+: without it a
 PICTURES = {"image/png": "iVBOR", "image/jpeg": "/9j/"}  # how each begins in base64
 # All but tab, line ends, and an escape that begins a colour: others move a terminal's cursor or set its title.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\\[[0-9;]{0,40}m)")
+
+
+def new_output(output_type: str, **fields: Any) -> NotebookNode:
+    """As nbformat's, which checks each against the schema; the whole notebook is checked once, at the end."""
+    if output_type in ("display_data", "execute_result"):
+        fields["metadata"] = {}
+    if output_type == "execute_result":
+        fields["execution_count"] = None
+    return from_dict({"output_type": output_type, **fields})
 
 
 class Page:
@@ -41,7 +49,9 @@ class Page:
     def _fitted(self, output: NotebookNode) -> NotebookNode:
         size = _size(output)
         if size > self.left:
-            return new_output("stream", text=f"{LEFT_OUT.format(size)}: this notebook shows too much in all\n")
+            return new_output(
+                "stream", name="stdout", text=f"{LEFT_OUT.format(size)}: this notebook shows too much in all\n"
+            )
         self.left -= size
         return output
 
@@ -73,7 +83,7 @@ def _made(output: dict[str, Any], room: _Room) -> NotebookNode | None:
     if kind in ("display_data", "execute_result"):
         data = output.get("data")
         bundle = _bundle(data, room) if isinstance(data, dict) else {}
-        return new_output(kind, bundle, metadata={}) if bundle else None
+        return new_output(kind, data=bundle) if bundle else None
     return None
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
-from nbformat.v4 import new_output
 from nbgrader import utils
 
 from autograder import lesson_source
@@ -20,12 +19,14 @@ from autograder.grading import grade
 from autograder.harmless import tame_math
 from autograder.limits import Limits
 from autograder.notebooks import DIRECTIVE
-from autograder.outputs import printable
+from autograder.outputs import new_output, printable
 from autograder.steps.restore import KnownCell, read_notebook, restored_notebook
 from autograder.student import SandboxedStudent
 from course.checks.judge import StudentCodeDied, Verdict
 from course.checks.report import Report, code
 from course.checks.sheet import load_lesson
+
+NOT_RUN = "(a demonstration of the lesson's: not run while grading)"
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,11 @@ class _Walk:
             if exercise_id:
                 cell.outputs = [self._judged(exercise_id)]
             elif utils.is_grade(cell):  # what no directive stands in can be given no points by what it prints
-                cell.outputs = [new_output("error", ename="NoVerdict", evalue="No exercise is named here.")]
+                cell.outputs = [
+                    new_output("error", ename="NoVerdict", evalue="No exercise is named here.", traceback=[])
+                ]
             elif cell.source.strip() in self.demonstrations:
-                cell.outputs = [new_output("stream", text="(a demonstration of the lesson's: not run while grading)")]
+                cell.outputs = [new_output("stream", name="stdout", text=NOT_RUN)]
             elif cell.source.strip():
                 cell.execution_count = count
                 cell.outputs = self._run(cell.source)
@@ -121,7 +124,7 @@ class _Walk:
         try:
             return self.student.run_cell(source)
         except StudentCodeDied as death:
-            return [new_output("error", ename="StudentCodeDied", evalue=str(death), traceback=[str(death)])]
+            return [_error("StudentCodeDied", str(death))]
 
     def _judged(self, exercise_id: str) -> NotebookNode:
         definition = find(exercise_id)
@@ -130,6 +133,10 @@ class _Walk:
             self.not_passed.add(exercise_id)
         notes, self.notes = self.notes, []  # what concerns the whole notebook is said once, at its first graded cell
         return verdict_output(verdict, notes)
+
+
+def _error(name: str, message: str) -> NotebookNode:
+    return new_output("error", ename=name, evalue=message, traceback=[message])
 
 
 def directive_of(cell: NotebookNode) -> str | None:
@@ -146,7 +153,7 @@ def verdict_output(verdict: Verdict, notes: list[str]) -> NotebookNode:
     page = report._repr_html_() + "".join(f'<div style="opacity:.75">{code(n)}</div>' for n in notes)
     # It may quote what the student's process said, which may hold what no file or page can.
     data = {"text/plain": f"{verdict.earned:g}", "text/html": tame_math(printable(page.replace("\x1b", "")))}
-    return new_output("execute_result", data, metadata={})
+    return new_output("execute_result", data=data)
 
 
 def _edition_notes(notebook: NotebookNode) -> list[str]:

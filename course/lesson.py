@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from course.checks import sheet
 from course.tracking import progress
@@ -58,8 +58,7 @@ def _require_python() -> None:
 
 def _require_packages() -> None:
     for package in ("numpy", "matplotlib", "ipywidgets", "anywidget", "safetensors"):
-        try:
-            version(package)
-        except PackageNotFoundError:
-            message = f"the package {package} is missing. Run `make lab`, or `pip install transformer-course`."
-            raise CourseSetupError(message) from None
+        if find_spec(package) is None:
+            raise CourseSetupError(
+                f"the package {package} is missing. Run `make lab`, or `pip install transformer-course`."
+            )

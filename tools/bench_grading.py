@@ -103,6 +103,7 @@ def _own_places(folder: Path) -> None:
     os.environ |= {
         "COURSE_PROGRESS": str(folder / "progress.json"), "IPYTHONDIR": str(folder / "ipython"),
         "PYTHONPATH": str(ROOT), RESULTS: str(folder / "results.pickle"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",  # nbgrader starts alembic by name
     }  # fmt: skip
 
 

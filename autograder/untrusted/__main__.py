@@ -25,7 +25,9 @@ MOST_SPEC = 256 << 20
 WARM_UP = [
     "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('warm')\nplt.show()\n1 + 1",
     "import torch\ntorch.nn.Linear(2, 2)(torch.ones(1, 2)).sum().backward()",
-    "import course, ipywidgets, anywidget, course.widgets, course.plots, kernels",
+    "import course, ipywidgets, anywidget, tqdm.auto, course.widgets, course.plots, course.carry, kernels",
+    "from course.checks import sheet\nfor name in sheet.lessons():\n    course.begin(name)",
+    "import matplotlib as mpl\nmpl.rcdefaults()\nlist(course.carry._modules())",
     "1 / 0",
 ]
 

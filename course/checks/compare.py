@@ -199,8 +199,17 @@ def _sequence_difference(expected: Any, got: Any, tolerance: Tolerance, what: st
     for i, (want, have) in enumerate(zip(expected, got, strict=True)):
         name = f"Item {i} of the result" if what == "The result" else f"{what.rstrip(',')}, item {i},"
         if found := difference(want, have, tolerance, name):
-            return found
+            return _reordered(expected, got, i, found, what) or found
     return None
+
+
+def _reordered(expected: Any, got: Any, first: int, found: Difference, what: str) -> Difference | None:
+    """What to say instead of `found` if these are the right texts in another order, as of a set that became a list."""
+    texts = all(isinstance(item, str) for item in (*expected, *got))
+    if not texts or sorted(expected) != sorted(got):
+        return None
+    text = f"{what} has the right items in another order; the first that is out of place is item {first}."
+    return Difference(found.kind, text, found.detail)
 
 
 def _dict_difference(expected: dict, got: Any, tolerance: Tolerance, what: str) -> Difference | None:

@@ -74,14 +74,21 @@ def _related(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> d
     samples: dict[str, list[Sample]] = {}
     for case, got in zip(cases, results, strict=True):
         pairs = _pairs(case.expected, got)
-        arguments = influence.arguments(case.script, sheet.arguments)
+        given = influence.arguments(case.script, sheet.arguments)
+        given |= influence.plain_numbers(case.script, sheet.arguments)
         wanted = {name[:1].lower() + name[1:]: want for name, (want, _) in pairs.items()}
         for name, (want, have) in pairs.items():
-            if have is not None and want.shape == have.shape and want.dtype.kind == have.dtype.kind:
+            if have is not None and want.shape == have.shape and _alike(want, have):
                 others = {k: v for k, v in wanted.items() if v is not want}
-                one = Sample(want, have, sheet.tolerance or exact, arguments, others)
+                one = Sample(want, have, sheet.tolerance or exact, given, others)
                 samples.setdefault(name, []).append(one)
     return samples
+
+
+def _alike(want: np.ndarray, have: np.ndarray) -> bool:
+    """Whether both are numbers (a whole number may stand where a float is expected), or both truth values."""
+    kinds = {want.dtype.kind, have.dtype.kind}
+    return len(kinds) == 1 or kinds <= set("iuf")
 
 
 def _pairs(expected: list[Outcome], got: list[Outcome]) -> Pairs:
@@ -100,12 +107,24 @@ def _inside(want: Any, have: Any, name: str) -> Pairs:
         given = have if isinstance(have, dict) else {}
         inner = [_inside(w, given.get(k), _named(name, "key", repr(k))) for k, w in want.items()]
         return {k: v for pairs in inner for k, v in pairs.items()}
+    if isinstance(want, list) and (row := _row(want, len(want))) is not None:  # its numbers belong together
+        return {name: (row, _row(have, len(want)))}
     if isinstance(want, list | tuple):
         items = have if isinstance(have, list | tuple) and len(have) == len(want) else [None] * len(want)
         inner = [_inside(w, h, _named(name, "item", i)) for i, (w, h) in enumerate(zip(want, items, strict=True))]
         return {k: v for pairs in inner for k, v in pairs.items()}
     numbers = _numbers(want)
     return {} if numbers is None else {name: (numbers, _numbers(have))}
+
+
+def _row(value: Any, length: int) -> np.ndarray | None:
+    """A list or tuple of so many numbers as an array; None if it is another thing."""
+    if not isinstance(value, list | tuple) or len(value) != length:
+        return None
+    if not all(type(item) in (int, float) or isinstance(item, np.number) for item in value):
+        return None
+    array = np.array(value)
+    return array if array.dtype.kind in "if" else None
 
 
 def _numbers(value: Any) -> np.ndarray | None:

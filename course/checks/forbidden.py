@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
 import sys
 import warnings
@@ -49,6 +50,7 @@ class _Code:
     alias: dict[str, str] = field(default_factory=lambda: dict(USUAL))
     defined: dict[str, list[ast.stmt]] = field(default_factory=dict)
     stars: set[str] = field(default_factory=set)
+    uses: dict[str, _Uses] = field(default_factory=dict)  # what was found out for a start
 
     def root(self, name: str) -> str:
         """What the first part of a dotted name stands for, up to its first dot."""
@@ -132,6 +134,11 @@ def _endings(name: str) -> Iterator[str]:
 
 
 def _read(cells: list[str]) -> _Code:
+    return _read_once(tuple(cells))
+
+
+@functools.lru_cache(maxsize=1)  # one submission's exercises are judged one after the other, on the same cells
+def _read_once(cells: tuple[str, ...]) -> _Code:
     code = _Code()
     for tree in filter(None, map(_parsed, cells)):
         for statement in tree.body:
@@ -192,6 +199,13 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _uses(code: _Code, start: str) -> _Uses:
+    """What `start` uses, found out once."""
+    if start not in code.uses:
+        code.uses[start] = _followed(code, start)
+    return code.uses[start]
+
+
+def _followed(code: _Code, start: str) -> _Uses:
     """Go from the statements that define `start` to those that define what these use, and so on."""
     uses, seen = _Uses(), {""}
     todo = _sort(start, set(), {}, code, uses)

@@ -51,8 +51,9 @@ def _changed(value: Any) -> Any:
     count = np.arange(value.size).reshape(value.shape)
     if value.dtype.kind == "b":
         return np.asarray(value ^ (count % 2 == 0))
-    changed = value + 0.5 * np.cos(1 + count) * (1 + np.abs(value))  # no scaling and no shift
-    return np.asarray(changed, value.dtype)  # of no axes too, where NumPy calculates with a scalar
+    finite = np.where(np.isfinite(value), value, 0.0)
+    moved = finite + 0.5 * np.cos(1 + count) * (1 + np.abs(finite))  # no scaling and no shift
+    return np.asarray(np.where(np.isfinite(value), moved, value), value.dtype)  # of no axes too
 
 
 def with_change(script: Script, place: Place) -> Script:
@@ -165,4 +166,14 @@ def arguments(script: Script, names: list[str]) -> dict[str, np.ndarray]:
         array = getattr(value, "array", value)
         if isinstance(array, np.ndarray):
             found[_name(script, place, names)] = array
+    return found
+
+
+def plain_numbers(script: Script, names: list[str]) -> dict[str, np.ndarray]:
+    """Name -> array without axes, for every argument that is a number: sizes and counts, say."""
+    found = {}
+    for i, step in enumerate(script):
+        for name, value in [*enumerate(step["args"]), *step["kwargs"].items()]:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                found[_name(script, [i, name], names)] = np.asarray(value)
     return found

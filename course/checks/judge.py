@@ -12,7 +12,7 @@ from course.checks.compare import Difference, Tolerance, difference, exact
 from course.checks.explain import Explanation, explanation
 from course.checks.forbidden import first_forbidden, first_unseen, first_within
 from course.checks.runner import Outcome
-from course.checks.script import Script, Step, value
+from course.checks.script import Script, Step, is_held, value
 from course.checks.sheet import Case, Sheet, answer_digest
 from course.checks.wire import Opaque
 
@@ -195,17 +195,21 @@ def _error_difference(expected: str, got: Outcome) -> Difference | None:
         return Difference("raised", f"This input should raise {expected}, but your code returned a result.")
     if got["raised"] == "NotImplementedError" and expected != "NotImplementedError":
         return Difference("unsolved", "Not implemented yet.")
-    if expected in got["bases"]:
+    if expected in (got["raised"], *got.get("bases", [])):
         return None
     return Difference("raised", f"This input should raise {expected}, but {got['raised']} came: {got['message']}")
 
 
 def _matching_hint(sheet: Sheet, cases: list[Case], results: list[list[Outcome]]) -> str:
-    """The hint of the first misconception that gives what the student's code gives in every case of the part."""
+    """The hint of the first misconception that gives what the student's code gives in every case of the part.
+
+    One that is right on all of them explains nothing there: the fault is an argument changed in place, say.
+    """
     tolerance = sheet.tolerance or exact
     for name, hint in sheet.hints.items():
         told = [(c, r) for c, r in zip(cases, results, strict=True) if name in c.misconceptions]
-        if told and all(_agrees(c, c.misconceptions[name], r, tolerance) for c, r in told):
+        agrees = told and all(_agrees(c, c.misconceptions[name], r, tolerance) for c, r in told)
+        if agrees and any(case_difference(c.script, c.expected, c.misconceptions[name], tolerance) for c, _ in told):
             return hint
     return ""
 
@@ -214,10 +218,19 @@ def _agrees(case: Case, wrong: list[Outcome], got: list[Outcome], tolerance: Tol
     """Whether a run gives what a misconception gives; errors agree if type and message do.
 
     Arguments changed in place do not count: values that are wrong for a known reason are wrong with or without that.
+    Nor do the words of an error that should come: everybody finds their own.
     """
-    messages = [o.get("message") for o in wrong] == [o.get("message") for o in got]
+    messages = _messages(case, wrong) == _messages(case, got)
     unchanged = [o | {"changed": []} if "value" in o else o for o in got]
     return messages and not case_difference(case.script, wrong, unchanged, tolerance)
+
+
+def _messages(case: Case, outcomes: list[Outcome]) -> list[str | None]:
+    right = [o.get("raised") for o in case.expected] + [None] * len(outcomes)
+    return [
+        None if wanted and wanted in (o.get("raised"), *o.get("bases", [])) else o.get("message")
+        for o, wanted in zip(outcomes, right, strict=False)
+    ]
 
 
 def describe(case: Case) -> str:
@@ -228,13 +241,21 @@ def describe(case: Case) -> str:
 
 def _step_text(step: Step) -> str:
     arguments = [_brief(a) for a in step["args"]] + [f"{k}={_brief(v)}" for k, v in step["kwargs"].items()]
-    return f"{step.get('name') or step['op']}({', '.join(arguments)})"
+    name = step.get("name") or step["op"]
+    if step["op"] in ("method", "attribute") and step["handle"] != "it":  # an object that the script names
+        name = f"{step['handle']}.{name}"
+        return name if step["op"] == "attribute" else f"{name}({', '.join(arguments)})"
+    return f"{name}({', '.join(arguments)})"
 
 
 def _brief(value: Any) -> str:
+    if is_held(value):
+        return value["handle"]
     array = getattr(value, "array", value)
     if hasattr(array, "shape"):
         return f"array of shape {tuple(array.shape)}" if array.shape else repr(array.item())
+    if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
+        return _clip("{" + ", ".join(value) + "}", 200)  # a model's parameters: what is in them would take a page
     if isinstance(value, dict):
         return _clip("{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}", 200)
     if isinstance(value, list | tuple) and any(map(_holds_arrays, value)):

@@ -121,7 +121,7 @@ def _same_numbers(sample: Sample) -> bool:
 
 
 RELATIONS: list[Rule] = [
-    rows.other_scores, _all_the_same, _an_argument, _another_result, _entrywise, _opposite, _moved, scale.scaled,
-    scale.off_by_an_argument, scale.shifted, rows.lines_alike, rows.shared_equally, rows.sums_lost, rows.line_by_line,
-    _another_order,
+    rows.other_scores, _all_the_same, _an_argument, _another_result, _entrywise, _opposite, _moved,
+    scale.off_by_a_count, scale.scaled, scale.off_by_an_argument, scale.shifted, rows.lines_alike, rows.shared_equally,
+    rows.sums_lost, rows.line_by_line, _another_order,
 ]  # fmt: skip

@@ -7,6 +7,7 @@ and the judging side (`course.checks.judge`) decides.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import traceback
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from course.checks import wire
-from course.checks.script import Script, Step
+from course.checks.script import Script, Step, is_held
 
 Outcome = dict[str, Any]
 MAX_MESSAGE = 500
@@ -43,8 +44,8 @@ def revive(value: Any) -> Any:
     return value.copy() if hasattr(value, "shape") else value
 
 
-def run_script(script: Script, namespace: dict[str, Any]) -> list[Outcome]:
-    """Return one outcome per step, stopping after the first that fails.
+def run_script(script: Script, namespace: dict[str, Any], watch: bool = True) -> list[Outcome]:
+    """Return one outcome per step, stopping after the first that fails. Without `watch`, changed arguments go unseen.
 
     An outcome is `{"value": ..., "changed": [names of arguments changed in place]}`, `{"missing": name}` or
     `{"raised": type name, "bases": [...], "message": ..., "where": ...}`.
@@ -52,7 +53,7 @@ def run_script(script: Script, namespace: dict[str, Any]) -> list[Outcome]:
     handles: dict[str, Any] = {}
     outcomes: list[Outcome] = []
     for step in script:
-        outcomes.append(_run_step(step, namespace, handles))
+        outcomes.append(_run_step(step, namespace, handles, watch))
         if "value" not in outcomes[-1]:
             break
     return outcomes
@@ -112,20 +113,27 @@ def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]]) -> Call
     return supplied
 
 
-def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Outcome:
+def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any], watch: bool) -> Outcome:
     named = step["op"] in ("call", "items", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
     if named and step["name"] not in namespace:
         return {"missing": step["name"]}
-    step = revive(step)
-    before = _fingerprints(step)
+    step = _with_objects(revive(step), handles)
+    before = _fingerprints(step) if watch else {}
     try:
         result = plain(OPERATIONS[step["op"]](step, namespace, handles))
     except (KeyboardInterrupt, _Wanted):
         raise
     except BaseException as error:  # SystemExit too: a wrong solution must not end the notebook
         return raised(error)
-    after = _fingerprints(step)
+    after = _fingerprints(step) if watch else {}
     return {"value": result, "changed": [name for name in before if after[name] != before[name]]}
+
+
+def _with_objects(step: Step, handles: dict[str, Any]) -> Step:
+    """The step with the objects themselves where its arguments name their handles."""
+    args = [handles[a["handle"]] if is_held(a) else a for a in step["args"]]
+    kwargs = {name: handles[a["handle"]] if is_held(a) else a for name, a in step["kwargs"].items()}
+    return {**step, "args": args, "kwargs": kwargs}
 
 
 def _fingerprints(step: Step) -> dict[str, bytes]:
@@ -151,6 +159,12 @@ def _items(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> li
 
 def _new(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
     handles[step["handle"]] = namespace[step["name"]](*step["args"], **step["kwargs"])
+
+
+def _given(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
+    module, _, name = step["name"].rpartition(".")
+    made = getattr(importlib.import_module(f"course.supplied.{module}"), name)
+    handles[step["handle"]] = made(*step["args"], **step["kwargs"])
 
 
 def _load(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
@@ -232,6 +246,7 @@ OPERATIONS: dict[str, Callable[[Step, dict[str, Any], dict[str, Any]], Any]] = {
     "call": _call,
     "items": _items,
     "new": _new,
+    "given": _given,
     "load": _load,
     "method": _method,
     "attribute": _attribute,

@@ -29,6 +29,11 @@ class Sample:
     others: dict[str, np.ndarray] = field(default_factory=dict)  # further results that were expected
 
     @functools.cached_property
+    def counts(self) -> dict[str, int]:
+        """The whole numbers among the arguments, by name."""
+        return {name: int(a) for name, a in self.arguments.items() if not a.ndim and a.dtype.kind in "iu"}
+
+    @functools.cached_property
     def wrong(self) -> np.ndarray:
         """True where an entry is wrong."""
         return ~within(self.want, self.have, self.tolerance)

@@ -75,23 +75,59 @@ def _length_text(known: list[tuple[Sample, float]]) -> tuple[str, str]:
     for name, length in lengths.items():
         for power, text in POWERS.items():
             if len(set(length)) > 1 and _close(np.abs(factors), length**power):
-                return sign + text.format("d"), f"d is the length of {name}"
+                return sign + text.format("d"), f"d is {name}"
     for (one, a), (two, b) in itertools.permutations(lengths.items(), 2):
         for power, text in ((0.5, "sqrt({})"), (1.0, "{}")):
             if len(set(a / b)) > 2 and _close(np.abs(factors), (a / b) ** power):
-                return sign + text.format("a/b"), f"a is the length of {one}, b that of {two}"
+                return sign + text.format("a/b"), f"a is {one}, b is {two}"
     return "", ""
 
 
 def _common_lengths(samples: list[Sample]) -> dict[str, np.ndarray]:
-    """`axis 1 of `k`` -> its length in each sample, for axes that are there, and not empty, in all of them."""
-    each = [{f"axis {axis} of `{name}`": n for name, array in s.arguments.items() for axis, n in enumerate(array.shape)}
-            for s in samples]  # fmt: skip
+    """`the length of axis 1 of `k`` -> it in each sample, for axes that are there, and not empty, in all of them.
+
+    Numbers among the arguments are lengths too: a `heads` or an `n`.
+    """
+    each = [{text: n for name, array in s.arguments.items() for text, n in _lengths(name, array)} for s in samples]
     return {key: np.array([e[key] for e in each], float) for key in each[0] if all(e.get(key) for e in each)}
+
+
+def _lengths(name: str, array: np.ndarray) -> list[tuple[str, float]]:
+    if array.ndim:
+        return [(f"the length of axis {axis} of `{name}`", n) for axis, n in enumerate(array.shape)]
+    return [(f"`{name}`", float(array))] if array > 0 else []
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:
     return bool(np.isfinite(b).all()) and np.allclose(a, b, rtol=1e-3, atol=0)
+
+
+@calculated
+def off_by_a_count(samples: list[Sample]) -> str:
+    """A whole number among the arguments is missing as a factor, is one too often, or stands where another should."""
+    if any(s.want.ndim or not s.want or not s.have for s in samples):
+        return ""
+    factors = np.array([float(s.have) / float(s.want) for s in samples])
+    names = [name for name in samples[0].counts if all(s.counts.get(name, 0) > 0 for s in samples)]
+    counts = {name: np.array([s.counts[name] for s in samples], float) for name in names}
+    for name, n in counts.items():
+        for text, power in COUNT_USED.items():
+            if text_of_rest := _rest(factors / n**power, n):
+                return text.format(name) + text_of_rest
+    for (one, a), (two, b) in itertools.permutations(counts.items(), 2):
+        if len(set(a / b)) > 1 and np.allclose(factors, a / b, rtol=1e-9):
+            return f"`{one}` stands where `{two}` should, or is there once too often while `{two}` is missing."
+    return ""
+
+
+COUNT_USED = {"The result should still be multiplied by `{}`": -1, "The result is multiplied by `{}` once too often": 1}
+
+
+def _rest(factors: np.ndarray, counts: np.ndarray) -> str:
+    """The end of the sentence if what is left of the factors is one number; "" if it is none, or may be by accident."""
+    if len(set(counts)) < EVIDENCE or len(factors) <= EVIDENCE or not np.allclose(factors, factors[0], rtol=1e-9):
+        return ""
+    return "." if math.isclose(factors[0], 1, rel_tol=1e-9) else f"; what remains is a factor of {factors[0]:.3g}."
 
 
 @calculated
@@ -117,8 +153,8 @@ ARGUMENT_USED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def _fits(argument: np.ndarray, want: np.ndarray) -> bool:
-    """Whether an argument can be added to a result without changing its shape."""
-    if argument.dtype.kind not in "iuf" or not 0 < argument.ndim <= want.ndim:
+    """Whether an argument can be added to a result without changing its shape; a number only to a number."""
+    if argument.dtype.kind not in "iuf" or not min(1, want.ndim) <= argument.ndim <= want.ndim:
         return False
     pairs = zip(argument.shape[::-1], want.shape[::-1], strict=False)
     return all(a in (1, n) for a, n in pairs) and bool(np.isfinite(argument).all())

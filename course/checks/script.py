@@ -28,6 +28,24 @@ def new(name: str, *args: Any, handle: str = "it", **kwargs: Any) -> Step:
     return {"op": "new", "name": name, "handle": handle, "args": list(args), "kwargs": kwargs}
 
 
+def given(name: str, *args: Any, handle: str = "it", **kwargs: Any) -> Step:
+    """Make an object of the course's own class `name`, such as `ch08.KVCache`, and keep it; its value is None.
+
+    What works on such an object is then judged by itself, whatever became of the student's own class.
+    """
+    return {"op": "given", "name": name, "handle": handle, "args": list(args), "kwargs": kwargs}
+
+
+def held(handle: str = "it") -> dict[str, str]:
+    """Not a step but an argument: the object kept under `handle`."""
+    return {"op": "held", "handle": handle}
+
+
+def is_held(value: Any) -> bool:
+    """Whether an argument stands for an object kept under a handle."""
+    return isinstance(value, dict) and value.get("op") == "held"
+
+
 def load(state: dict[str, Any], handle: str = "it") -> Step:
     """Load parameters into the `nn.Module` kept under `handle`; names and shapes must match."""
     return {"op": "load", "handle": handle, "args": [state], "kwargs": {}}

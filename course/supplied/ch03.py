@@ -10,13 +10,17 @@ __all__ = ["merge_heads", "multi_head_attention", "split_heads"]
 
 
 def split_heads(x: np.ndarray, heads: int) -> np.ndarray:
-    """Cut each token's vector into equal slices, one for each head: (n, d_model) to (heads, n, d_model / heads)."""
+    """Cut x (n, d_model) into (heads, n, d_head); head h gets columns h * d_head to (h + 1) * d_head.
+
+    Raises ValueError if d_model is no multiple of heads.
+    """
     return x.reshape(len(x), heads, -1).swapaxes(0, 1)
 
 
 def merge_heads(x: np.ndarray) -> np.ndarray:
-    """Put the heads' slices side by side again: (heads, n, d_head) to (n, heads * d_head)."""
-    return x.swapaxes(0, 1).reshape(x.shape[1], -1)
+    """Lay the heads (heads, n, d_head) side by side: (n, heads * d_head). Undoes `split_heads`."""
+    heads, n, d_head = x.shape
+    return x.swapaxes(0, 1).reshape(n, heads * d_head)
 
 
 def multi_head_attention(
@@ -24,11 +28,11 @@ def multi_head_attention(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Multi-head self-attention (Vaswani et al. 2017, section 3.2.2).
 
-    x (n, d_model), p["w_q"], ["w_k"], ["w_v"], ["w_o"] each (d_model, d_model), mask (n, n) with True = may attend;
-    returns the output (n, d_model) and the weights (heads, n, n). Without a mask every token sees every token.
+    x (n, d_model); p holds w_q, w_k, w_v, w_o, each (d_model, d_model); mask (n, n), bool, True = may attend, each row
+    with at least one True. Returns the output (n, d_model) and the weights (heads, n, n).
     """
     q, k, v = (split_heads(x @ p[name], heads) for name in ("w_q", "w_k", "w_v"))
-    scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])
+    scores = q @ k.swapaxes(1, 2) / np.sqrt(q.shape[-1])
     if mask is not None:
         scores = np.where(mask, scores, -np.inf)
     weights = softmax(scores)

@@ -1,25 +1,59 @@
 """Live pictures for the lessons. Python computes with the student's own function, the views draw."""
 
 from course.widgets.attention_plane import attention_plane
+from course.widgets.cache_budget import cache_budget
+from course.widgets.conveyor_spotlight import conveyor_spotlight
 from course.widgets.cross_attention_map import cross_attention_map
+from course.widgets.dot_product_plane import dot_product_plane
+from course.widgets.encoder_steps import encoder_steps
+from course.widgets.gelu_curve import gelu_curve
+from course.widgets.head_flow import head_flow
+from course.widgets.head_patterns import head_patterns
 from course.widgets.induction_stripe import induction_stripe
+from course.widgets.kv_cache_lab import kv_cache_lab
 from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
+from course.widgets.norm_lab import norm_lab
+from course.widgets.offset_clock import offset_clock
 from course.widgets.residual_bus import residual_bus
+from course.widgets.rope_dial import rope_dial
+from course.widgets.round_trip import round_trip
 from course.widgets.saturation import softmax_saturation
 from course.widgets.schedule_lab import schedule_lab
+from course.widgets.sequence_gallery import sequence_gallery
+from course.widgets.sinusoid_map import sinusoid_map
+from course.widgets.softmax_lab import softmax_lab
+from course.widgets.split_map import split_map
+from course.widgets.token_attention import token_attention
 from course.widgets.valley_lab import valley_lab
 from course.widgets.whole_course import whole_course
 
 __all__ = [
     "attention_plane",
+    "cache_budget",
+    "conveyor_spotlight",
     "cross_attention_map",
+    "dot_product_plane",
+    "encoder_steps",
+    "gelu_curve",
+    "head_flow",
+    "head_patterns",
     "induction_stripe",
+    "kv_cache_lab",
     "loss_lab",
     "mask_lab",
+    "norm_lab",
+    "offset_clock",
     "residual_bus",
+    "rope_dial",
+    "round_trip",
     "schedule_lab",
+    "sequence_gallery",
+    "sinusoid_map",
+    "softmax_lab",
     "softmax_saturation",
+    "split_map",
+    "token_attention",
     "valley_lab",
     "whole_course",
 ]

@@ -43,8 +43,10 @@ def test_mistakes_in_the_text(tree: Path, old: str, new: str, words: str) -> Non
 
 def test_an_unknown_lesson_is_answered_with_those_that_exist(tree: Path) -> None:
     """A typing mistake on the command line."""
-    with pytest.raises(LessonError, match=r"There is no lesson 'ch99'. Lessons: ch02_scaled_dot_product, ch06_decoder"):
+    with pytest.raises(LessonError) as caught:
         lesson_source.read(tree, "ch99")
+    assert str(caught.value) == f"There is no lesson 'ch99'. Lessons: {', '.join(lesson_source.lessons(tree))}."
+    assert "ch02_scaled_dot_product" in lesson_source.lessons(tree)
 
 
 @pytest.fixture

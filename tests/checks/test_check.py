@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections import namedtuple
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -402,11 +401,6 @@ def test_begin_refuses_another_python(have, monkeypatch):
 
 
 def test_begin_names_a_missing_package(monkeypatch):
-    def version(name: str) -> str:
-        if name == "anywidget":
-            raise PackageNotFoundError(name)
-        return "1"
-
-    monkeypatch.setattr(lesson, "version", version)
+    monkeypatch.setattr(lesson, "find_spec", lambda name: None if name == "anywidget" else object())
     with pytest.raises(lesson.CourseSetupError, match="the package anywidget is missing"):
         lesson.begin("ch99_toys")

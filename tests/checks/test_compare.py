@@ -128,6 +128,16 @@ def test_inside_sequences_and_dictionaries_the_place_is_named():
     assert words({"a": 1}, [1])[1] == "The result should be a dict, but it is a list."
 
 
+def test_the_right_texts_in_another_order():
+    found = words(["a", "b", "c"], ("a", "c", "b"))
+    public = "The result has the right items in another order; the first that is out of place is item 1."
+    assert found == ("values", public, "Expected 'b', got 'c'.")
+    assert words([["a", "b"]], [["b", "a"]])[1].startswith("Item 0 of the result has the right items in another order")
+    assert words(["a", "b"], ["b", "b"])[1] == "Item 0 of the result has the wrong value."
+    assert words(["a", "b"], ["b", 1])[1] == "Item 0 of the result has the wrong value."
+    assert words([1, 2], [2, 1])[1] == "Item 0 of the result has the wrong value."
+
+
 ACCEPTED = {
     "float32 for float64": (np.array([0.1, 0.2]), np.array([0.1, 0.2], np.float32)),
     "float64 for float32": (np.array([0.1], np.float32), np.array([0.1])),

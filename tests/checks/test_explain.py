@@ -71,6 +71,72 @@ def test_a_relation_says_which_result_is_meant():
     assert bias == ("relation", "Item 0 of the result: the result is too small by exactly `bias`: is it not added?")
 
 
+@exercise(points=1, minutes=1, source="arithmetic")
+class parameters_of:
+    """Parameters of two linear layers."""
+
+    def cases(rng):
+        for n, m in ((2, 3), (3, 5), (4, 7)):
+            yield case(n, m)
+
+    def reference(n, m):
+        return {"weights": float(2 * n * m)}
+
+    class misconceptions:
+        def with_bias(n, m):
+            """You count a bias."""
+            return {"weights": float(2 * n * m + m)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda n, m: 2 * n, "should still be multiplied by `m`"),
+        (lambda n, m: 2 * n * m * m, "is multiplied by `m` once too often"),
+        (lambda n, m: 4 * n * m, "2 times what it should be"),
+        (lambda n, m: 2 * n * m + n, "too large by exactly `n`"),
+        (lambda n, m: 2 * n * n, "`n` stands where `m` should"),
+    ],
+)
+def test_counts_are_explained_by_the_numbers_given_and_may_be_whole(wrong, said):
+    verdict = hidden(lambda n, m: {"weights": wrong(n, m)}, parameters_of)
+    assert said in verdict.first.explanation.text
+    assert verdict.first.explanation.kind == "relation"
+    assert hidden(lambda n, m: {"weights": 2 * n * m}, parameters_of).passed
+
+
+@exercise(points=1, minutes=1, source="arithmetic")
+class places:
+    """Where each letter stands in the alphabet."""
+
+    tolerance = close(why="the result is exact")
+
+    def cases(rng):
+        for n in (0, 1, 4, 6):
+            yield case("".join("abcdefgh"[i] for i in rng.integers(0, 8, n)), label=f"{n} letters")
+
+    def reference(text):
+        return [ord(letter) - 97 for letter in text]
+
+    class misconceptions:
+        def codes(text):
+            """You give the codes."""
+            return [ord(letter) for letter in text]
+
+
+def test_the_numbers_of_a_list_belong_together():
+    def said(target):
+        found = hidden(target, places).parts[0].explanation
+        return found and found.text
+
+    assert said(lambda text: [-i for i in places.reference(text)]) == (
+        "Every sign is wrong: this is minus the right result."
+    )
+    assert "shifted" in said(lambda text: tuple(np.roll(places.reference(text), 1).tolist()))
+    assert said(lambda text: [10**400 for _ in text]) is None
+    assert said(lambda text: list(range(len(text)))) is None
+
+
 def test_an_unused_argument_is_told_where_no_relation_is_seen():
     kind, text = explained(lambda x, w, gain, bias: (np.tanh(x @ w + bias), x.sum(axis=1)))
     assert (kind, text) == ("unused", "Your result does not depend on `gain`: is it used, and in the right place?")

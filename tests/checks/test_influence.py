@@ -219,3 +219,13 @@ def test_arguments_have_names():
         "argument 0 of f",
         "scale",
     ]
+
+
+def test_minus_infinity_stays_and_its_neighbours_change_without_a_warning(recwarn) -> None:
+    """A hidden score is still hidden."""
+    script = plain([call("f", np.array([1.0, -np.inf, 2.0]))])
+    changed = influence.with_change(script, [0, 0])[0]["args"][0]
+    assert changed[1] == -np.inf
+    assert np.isfinite(changed[[0, 2]]).all()
+    assert not np.any(changed[[0, 2]] == [1.0, 2.0])
+    assert not recwarn.list

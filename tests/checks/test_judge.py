@@ -16,6 +16,7 @@ from course.checks.forbidden import first_forbidden, names_used
 from course.checks.judge import StudentCodeDied, Verdict, describe, judge
 from course.checks.report import Report
 from course.checks.runner import run_script
+from course.checks.script import attribute, call, given, held, method
 from course.checks.sheet import Case, Sheet
 from tests.checks import ch99_toys as toys
 
@@ -158,11 +159,55 @@ def test_no_false_hint_for_another_error_of_the_same_type():
     assert not verdict(toys.row_means, "def row_means(x): return np.means(x, axis=1)").hint
 
 
+@exercise(parts={"values": 1, "bad input": 1}, minutes=1, source="arithmetic")
+class third:
+    """The third entry."""
+
+    def cases(rng):
+        yield case([int(i) for i in rng.integers(0, 9, 5)], label="five numbers")
+        yield case([1], label="too short", part="bad input")
+        yield case([], label="empty", part="bad input")
+
+    def reference(x):
+        if len(x) < 3:
+            raise ValueError("too short")
+        return x[2]
+
+    class misconceptions:
+        def only_empty_refused(x):
+            """You refuse only an empty list."""
+            if len(x) == 0:
+                raise ValueError
+            return x[2]
+
+
+def test_the_words_of_an_error_that_should_come_are_free():
+    code = "def third(x):\n    if not x: raise {}\n    return x[2]"
+    for error in ("ValueError('nothing there')", "type('Empty', (ValueError,), dict())('nothing there')"):
+        found = verdict(third, code.format(error))
+        assert (found.earned, found.hint) == (1, "You refuse only an empty list.")
+    assert not verdict(third, code.format("KeyError('nothing there')")).hint
+
+
 def test_no_false_hint_when_only_some_cases_agree():
     def half_wrong(x):
         return x.sum(axis=1) if len(x) == 2 else np.zeros(len(x))
 
     assert not verdict_on(toys.row_means, half_wrong).hint
+
+
+def test_no_false_hint_for_inputs_changed_from_a_mistake_that_is_right_in_that_part():
+    softmax = find("ch01.softmax")
+    code = """
+        import numpy as np
+        def softmax(x, axis=-1):
+            x -= x.max(axis=axis, keepdims=True)
+            powers = np.exp(x)
+            return powers / powers.sum(axis=axis, keepdims=True)
+        """
+    found = verdict(softmax, code)
+    assert {p.difference.kind for p in found.parts} == {"changed"}
+    assert found.hint == ""  # several misconceptions, an unstable one say, are right where scores are small
 
 
 def test_a_changed_argument_is_told_and_wrong_values_come_first():
@@ -173,6 +218,32 @@ def test_a_changed_argument_is_told_and_wrong_values_come_first():
     found = verdict(toys.row_means, "def row_means(x):\n    s = x.sum(axis=1)\n    x[:] = 0\n    return s")
     assert found.first.difference.kind == "values"
     assert found.hint == toys.row_means.hints["not_divided"]
+
+
+def test_a_misconception_that_is_right_on_a_part_does_not_explain_it():
+    """Only the second part tells it from what is right; in the first, the fault is another one."""
+
+    @exercise(parts={"values": 1, "empty": 1}, minutes=1, source="arithmetic")
+    class total:
+        """The sum."""
+
+        def cases(rng):
+            yield case(np.array([1.0, 2.0]))
+            yield case(np.zeros(0), part="empty")
+
+        def reference(x):
+            return float(sum(x))
+
+        class misconceptions:
+            def no_care_for_nothing(x):
+                """The sum of nothing is 0."""
+                return float(x.sum()) if x.size else float("nan")
+
+    careless = "def total(x):\n    return float(x.sum()) if len(x) else float('nan')"
+    assert verdict(total, careless).hint == "The sum of nothing is 0."
+    found = verdict(total, "def total(x):\n    x += 1\n    return float(x.sum() - x.size)")
+    assert found.first.difference.kind == "changed"
+    assert not found.hint
 
 
 def judge_with(definition: Definition, run: Any) -> Verdict:
@@ -213,6 +284,9 @@ def test_steps_of_a_script_are_named():
     text = describe(toys.Affine.visible_sheet().cases[1])
     assert text.startswith("3 rows: Affine(4, 2); load({weight: array of shape (2, 4), bias: array of shape (2,)})")
     assert "grads(array of shape (3, 4))" in text
+    steps = [given("ch08.KVCache", 2, handle="cache"), method("append", 0, handle="cache"),
+             call("f", 3, held("cache")), attribute("keys", handle="cache")]  # fmt: skip
+    assert describe(Case("", "values", steps, [], {})) == "ch08.KVCache(2); cache.append(0); f(3, cache); cache.keys"
 
 
 def test_long_arguments_are_cut_in_a_description():
@@ -222,6 +296,8 @@ def test_long_arguments_are_cut_in_a_description():
     assert text.startswith("f([array of shape (3,), array of shape (3,), ")
     assert text.endswith("...}, 0.5, a=None)") or text.endswith("'...}, 0.5, a=None)")
     assert len(text) < 400
+    nested = {"op": "call", "name": "f", "args": [{"embed": np.zeros(3), "blocks": [{"b": np.zeros(2)}]}], "kwargs": {}}
+    assert describe(Case("", "values", [nested], [], {})) == "f({embed, blocks})"
 
 
 def test_weights_nested_in_lists_are_described_by_their_shapes():

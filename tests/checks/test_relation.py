@@ -76,7 +76,7 @@ CHANGES: dict[str, tuple[Change, str, list[tuple[int, ...]], str]] = {
     "minus 1/d times what": (lambda w, a: -w / a["k"].shape[1], "float", TABLES, "axis 1 of `k`"),
     "sqrt(a/b) times what": (
         lambda w, a: w * (w.shape[1] / a["k"].shape[1]) ** 0.5, "float", [(2, 7), (4, 3), (3, 2)],
-        "b that of axis 1 of `k`"),
+        "b is the length of axis 1 of `k`"),
     "differs from case to case": (lambda w, a: w * (1.5 + np.abs(w).sum()), "float", [(2, 5), (4, 3)], "factor"),
     "too large by the same number (0.25)": (lambda w, a: w + 0.25, "float", TABLES, ""),
     "too small by the same number (2)": (lambda w, a: w - 2, "float", TABLES, ""),
@@ -328,3 +328,23 @@ def test_a_tolerance_is_no_licence() -> None:
     want = rng.standard_normal((4, 4))
     noise = 5e-3 * rng.standard_normal((4, 4))
     assert "times" not in relation([Sample(want, noise, rough)])
+
+
+COUNTS = {
+    "The result should still be multiplied by `heads`.": lambda layers, heads, width: layers * width,
+    "multiplied by `heads`; what remains is a factor of 0.5.": lambda layers, heads, width: layers * width / 2,
+    "The result is multiplied by `width` once too often.": lambda layers, heads, width: layers * heads * width**2,
+    "`layers` stands where `width` should": lambda layers, heads, width: layers**2 * heads,
+    "": lambda layers, heads, width: layers * (heads + width),
+}
+
+
+@pytest.mark.parametrize("words", COUNTS)
+def test_whole_numbers_among_the_arguments_are_named(words):
+    made = []
+    for layers, heads, width in [(1, 1, 1), (2, 5, 7), (3, 4, 11)]:
+        counts = {"layers": layers, "heads": heads, "width": width}
+        want, have = np.asarray(float(layers * heads * width)), np.asarray(float(COUNTS[words](**counts)))
+        made.append(Sample(want, have, exact, {name: np.asarray(n) for name, n in counts.items()}))
+    assert words in relation(made) if words else relation(made) == ""
+    assert relation(made[:2]) == "" or "stands where" in relation(made[:2])  # two cases may agree by accident

@@ -12,7 +12,7 @@ import torch
 
 from course.checks import runner, wire
 from course.checks.runner import answer, plain, run_script
-from course.checks.script import attribute, call, grads, load, method, new, value
+from course.checks.script import attribute, call, given, grads, held, load, method, new, value
 from course.checks.wire import Opaque, TorchArray
 
 
@@ -332,3 +332,16 @@ def test_stand_ins_give_fresh_answers_and_know_tensors():
     assert args[0].dtype == "bfloat16"
     reply = ask([call("f", t)], namespace, helper=[[args, kwargs, torch.zeros(2)]])
     assert reply["outcomes"][0]["value"].array.tolist() == [0, 0]
+
+
+def test_a_function_gets_the_courses_own_object():
+    namespace = student("def f(i, cache):\n    return cache.append(0, torch.ones(1, 1, 2), torch.zeros(1, 1, 2))[0]")
+    calls = [call("f", 3, held("cache")), call("f", 3, cache=held("cache"))]
+    looks = [method("length", handle="cache"), attribute("keys", handle="cache")]
+    script = [given("ch08.KVCache", 1, 1, 2, handle="cache"), *calls, *looks]
+    outcomes = run_script(plain(script), namespace)
+    assert [o["changed"] for o in outcomes] == [[]] * 5
+    assert outcomes[0]["value"] is None
+    assert [o["value"].array.shape for o in outcomes[1:3]] == [(1, 1, 2), (1, 2, 2)]
+    assert outcomes[3]["value"] == 2
+    assert outcomes[4]["value"][0].array.tolist() == [[[1, 1], [1, 1]]]

@@ -22,7 +22,7 @@ import psycopg
 import sqlalchemy as sa
 from nbgrader.utils import is_grade
 
-from autograder import results
+from autograder import database, results
 from tests.bulk import postgres
 from tests.bulk.course import LESSON, CourseCopy, generated
 from tests.fuzz.fuzzing import POINTS
@@ -95,6 +95,7 @@ class Class:
 
     def judge(self, number: int, count: Count) -> None:
         """Look at everything that is recorded, and at the autograded notebooks."""
+        database.patiently(lambda: self.course.query("SELECT 1"))  # it may be repairing itself after a kill
         rows = self.course.rows()["grades"]
         log = [student for (student,) in self.course.query("SELECT student FROM result_log")]
         for student in STUDENTS:
@@ -188,16 +189,16 @@ class Campaign:
         """Rounds of all kinds in turn until there were so many kills; after each round, its kind."""
         while sum(count.kills for count in self.counts.values()) < kills:
             kind = KINDS[sum(count.rounds for count in self.counts.values()) % len(KINDS)]
-            database = "postgresql" if kind.startswith("database") else self.rng.choice(list(self.classes))
+            where = "postgresql" if kind.startswith("database") else self.rng.choice(list(self.classes))
             left = kills - sum(count.kills for count in self.counts.values())
-            self._round(kind, database, min(left, self.most))
+            self._round(kind, where, min(left, self.most))
             yield kind
 
-    def _round(self, kind: str, database: str, most: int) -> None:
-        count, group = self.counts[kind], self.classes[database]
-        self.number[database] += 1
+    def _round(self, kind: str, where: str, most: int) -> None:
+        count, group = self.counts[kind], self.classes[where]
+        self.number[where] += 1
         count.rounds += 1
-        group.hand_in(self.number[database])
+        group.hand_in(self.number[where])
         if kind == "nbgrader autograde":
             self._kill_nbgrader(group, count)
             most = 0
@@ -205,7 +206,7 @@ class Campaign:
             count.lost.append(
                 f"not finished in {ROUND_SECONDS} s:\n{(group.course.folder / 'log').read_text()[-3000:]}"
             )
-        group.judge(self.number[database], count)
+        group.judge(self.number[where], count)
 
     def _kill_nbgrader(self, group: Class, count: Count) -> None:
         """Kill nbgrader's own command somewhere in the middle; `autograder grade` goes on."""

@@ -7,7 +7,7 @@ import pytest
 from autograder.exercise import find, lessons
 from course import checking
 from course.checks.sheet import load_sheet
-from tests.grading.classroom import Classroom, full_points, solved
+from tests.grading.classroom import Classroom, full_points, solved, solved_imports
 from tests.lessons import alternatives
 from tests.lessons.tools import computing, hidden_verdict, namespace_of
 
@@ -34,10 +34,11 @@ def test_full_points_in_the_visible_check(lesson: str, exercise_id: str, text: s
 
 @pytest.mark.parametrize(("lesson", "exercise_id", "text"), ALL)
 def test_full_points_on_hidden_cases(lesson: str, exercise_id: str, text: str) -> None:
-    """Whatever the seed."""
+    """Whatever the seed; as in grading, all cells are searched for what is forbidden, and may build on one another."""
     names = namespace_of(lesson, text)
+    cells = "\n\n".join([solved_imports(lesson), *solved(lesson).values(), text])
     for seed in HIDDEN_SEEDS:
-        verdict = hidden_verdict(find(exercise_id), seed, names, text)
+        verdict = hidden_verdict(find(exercise_id), seed, names, cells)
         assert verdict.earned == find(exercise_id).points, verdict
 
 

@@ -32,8 +32,8 @@ def require_full_points_in_float32(exercise_id: str, solution: Callable[..., Any
     """A solution that gets its inputs, and gives its results, in float32 passes whatever the seed."""
     definition = find(exercise_id)
 
-    def rounded(*args: Any) -> Any:
-        return single(solution(*map(single, args)))
+    def rounded(*args: Any, **kwargs: Any) -> Any:
+        return single(solution(*map(single, args), **single(kwargs)))
 
     for seed in SEEDS:
         verdict = hidden_verdict(definition, seed, {definition.name: rounded}, "")
