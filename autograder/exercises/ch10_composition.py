@@ -95,6 +95,20 @@ class logit_lens:
             """The norm's bias is missing: after the gain, p["norm"]["bias"] is added."""
             return F.layer_norm(residuals, residuals.shape[-1:], p["norm"]["gain"]) @ p["embed"].T
 
+        def gain_and_bias_swapped(residuals, p):
+            """Gain and bias have changed places: layer_norm takes first the gain, which multiplies, then the bias."""
+            return F.layer_norm(residuals, residuals.shape[-1:], p["norm"]["bias"], p["norm"]["gain"]) @ p["embed"].T
+
+        def deviation_of_a_sample(residuals, p):
+            """torch's std divides by d_model - 1; the norm by d_model (unbiased=False). F.layer_norm does it right."""
+            x = (residuals - residuals.mean(-1, keepdim=True)) / residuals.std(-1, keepdim=True)
+            return (x * p["norm"]["gain"] + p["norm"]["bias"]) @ p["embed"].T
+
+        def norm_over_everything(residuals, p):
+            """You normalise over all stations and tokens at once. Each token's vector is normalised by itself."""
+            x = (residuals - residuals.mean()) / residuals.std(unbiased=False)
+            return (x * p["norm"]["gain"] + p["norm"]["bias"]) @ p["embed"].T
+
         def norm_after_unembedding(residuals, p):
             """You normalise the logits. The norm comes first, on the stream's vectors, and the unembedding after it."""
             logits = residuals @ p["embed"].T
@@ -226,6 +240,12 @@ class ablate_head:
             outputs[head] = outputs[head].mean(0) if mean else 0.0
             return outputs.reshape(outputs.shape[1], -1) @ w_o
 
+        def position_switched_off(outputs, w_o, head, mean=False):
+            """You switched off a position, for all heads: `outputs[:, head]`. The heads are the first axis."""
+            outputs = outputs.clone()
+            outputs[:, head] = outputs[:, head].mean(0) if mean else 0.0
+            return _merged(outputs) @ w_o
+
         def others_scaled_up(outputs, w_o, head, mean=False):
             """You scaled the other heads up to make good for it. They stay as they are: the loss should be seen."""
             outputs = outputs.clone()
@@ -337,6 +357,14 @@ class previous_token_score:
             """You took the largest of the weights; the score is their mean."""
             return _on_diagonal(attention, 1, 1).amax(-1)
 
+        def whole_square(attention):
+            """You average over every pair of query and key. For each query, only the key just before it counts."""
+            return attention[:, 1:, :-1].mean((1, 2))
+
+        def last_token_only(attention):
+            """You measure the last token only. Every token but the first has one before it: average over all of them."""
+            return attention[:, -1, -2]
+
         def heads_as_queries(attention):
             """The diagonal runs over the wrong axes: the heads come first; take it over queries and keys, the last two."""
             return attention.diagonal(-1).mean(-1)
@@ -387,6 +415,10 @@ class induction_score:
         def before_the_repeat(attention, period):
             """Your diagonal begins one query early: at t = period - 1 nothing is repeated yet. Start at t = period."""
             return _on_diagonal(attention, period - 1, period - 1).mean(-1)
+
+        def one_query_early(attention, period):
+            """Your queries run from period - 1 to T - 2. They run from period, the first repeat, to the last, T - 1."""
+            return _on_diagonal(attention, period - 1, period - 1)[:, :-1].mean(-1)
 
         def divided_by_all(attention, period):
             """You divide by T, but only the T - period tokens that have an earlier copy count."""
