@@ -142,7 +142,7 @@ class decoder_logits:
         for b, t, vocab, d, heads, layers, d_ff, length in sizes:
             tokens, p = _ids(rng, vocab, b, t), _parameters(rng, vocab, d, layers, d_ff, length)
             yield case(tokens, p, heads, label=f"B = {b}, T = {t}, {heads} heads, blocks: {layers}")
-        tokens, p = _ids(rng, 5, 2, 4), _parameters(rng, 5, 4, 2, 6, 6)
+        tokens, p = _ids(rng, 5, 2, 4), _parameters(rng, 5, 12, 2, 6, 6)  # wide: norms of few features magnify rounding
         step = grads(_normal(rng, 2, 4, 5), tokens, p, 2, name="decoder_logits")
         yield case(script=[step], label="gradients of every parameter", part="gradients")
 
