@@ -451,7 +451,7 @@ class cross_entropy:
 
         def mean_over_classes(logits, targets):
             """You average over the V classes too, most of which are 0. Divide by the number of tokens only."""
-            return -(F.one_hot(targets, logits.shape[-1]) * logits.log_softmax(-1)).mean()
+            return -(torch.eye(logits.shape[-1])[targets] * logits.log_softmax(-1)).mean()
 
         def mean_of_all_log_probabilities(logits, targets):
             """You average the log-probabilities of all classes. Only that of the target counts: look it up."""
