@@ -32,7 +32,7 @@ def misconceived(classroom: Classroom, lesson: str) -> Graded:
 
 def crashing(classroom: Classroom, lesson: str) -> Graded:
     """A submission whose functions all raise."""
-    answers = {d.id: f"def {d.name}(*args):\n    return [][len(args)]" for d in computing(lesson)}
+    answers = {d.id: f"def {d.name}(*args, **kwargs):\n    return [][len(args)]" for d in computing(lesson)}
     return classroom.graded("all-raise", lesson, answers, slim=True)
 
 
