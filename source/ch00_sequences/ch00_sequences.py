@@ -534,7 +534,7 @@ plt.show()
 # functions, and each call costs about a microsecond whatever it does. A compiled loop would be faster. But no compiler
 # can put the $n$ steps into one product, because each needs the result of the step before. That waiting is the point: a
 # GPU with thousands of units has nothing to give them while it waits for a single small step. The price of the
-# spotlight is $n^2$: ch09 and m22 are about paying less.
+# spotlight is $n^2$: FlashAttention and its kin are about paying less.
 
 # %%
 progress("ch00")
