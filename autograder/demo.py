@@ -111,12 +111,14 @@ def misconception_text(definition: Definition, name: str | None = None) -> str:
     wrong = definition.misconceptions[name or next(iter(definition.misconceptions))]
     text = textwrap.dedent(inspect.getsource(wrong))
     helpers = _helpers(inspect.getmodule(wrong))
-    return "import numpy as np\n\n" + helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text)
+    return helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text)
 
 
 def _helpers(module: ModuleType) -> str:
+    """What a misconception may use of its module: what that imports, and its functions."""
+    imports = [f"import {m.__name__} as {name}\n" for name, m in vars(module).items() if isinstance(m, ModuleType)]
     own = [f for f in vars(module).values() if isinstance(f, FunctionType) and f.__module__ == module.__name__]
-    return "".join(inspect.getsource(f) + "\n\n" for f in own)
+    return "".join([*imports, "\n", *(inspect.getsource(f) + "\n\n" for f in own)])
 
 
 def run(root: Path, folder: Path, lessons: list[str]) -> list[Mark]:

@@ -5,6 +5,8 @@ The hidden cases are drawn only now, when the student's code is already loaded, 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +18,7 @@ from autograder.student import Student
 from course.checks.judge import Run, StudentCodeDied, Verdict, judge
 from course.checks.runner import Outcome, plain, revive
 from course.checks.script import Script
+from course.checks.sheet import Sheet
 
 MAX_STAND_IN_CALLS = 100
 # A stand-in's reference runs on our side with arguments of the student's choosing: nothing large may come of them. No
@@ -32,21 +35,27 @@ def grade(
     exercises that this submission failed: if this one builds on some of them and fails too, it is judged once more
     with working versions of those in their place, so that a mistake is paid for once.
     """
-    sheet = definition.sheet(generator(seed, definition.id))
-    own = judge(sheet, _runner(student, []), cells)
-    if own.earned and isinstance(definition, Definition):
-        # Once more with other values of the same shapes: what was right only the first time, or remembers an answer by
-        # the shape of its arguments, is wrong now.
-        again = definition.sheet(generator(seed, definition.id, round=1))
-        own = min(own, judge(again, _runner(student, []), cells), key=lambda verdict: verdict.earned)
+    sheet = functools.cache(lambda round: definition.sheet(generator(seed, definition.id, round)))
+    own = judged(sheet, lambda: _runner(student, []), cells)
     broken = [i for i in getattr(definition, "uses", []) if i in not_passed]
     if own.passed or not broken:
         return own
-    helped = judge(sheet, _runner(student, [find(i) for i in broken]), cells)
+    helped = judged(sheet, lambda: _runner(student, [find(i) for i in broken]), cells)
     if helped.earned <= own.earned:
         return own
     names = ", ".join(i.partition(".")[2] for i in broken)
     return replace(helped, notes=[*helped.notes, f"Judged with a working {names}: the mistake there is counted there."])
+
+
+def judged(sheet: Callable[[int], Sheet], runner: Callable[[], Run], cells: list[str]) -> Verdict:
+    """The verdict on `sheet(0)`; what earns anything is judged once more on `sheet(1)`: other values, the same shapes.
+
+    What was right only the first time, or remembers an answer by the shape of its arguments, is wrong then.
+    """
+    verdict = judge(sheet(0), runner(), cells)
+    if not verdict.earned or sheet(0).is_question:
+        return verdict
+    return min(verdict, judge(sheet(1), runner(), cells), key=lambda one: one.earned)
 
 
 def generator(seed: int, exercise_id: str, round: int = 0) -> np.random.Generator:

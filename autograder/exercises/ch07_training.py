@@ -130,7 +130,7 @@ def _gelu_by_hand(x):
 class decoder_logits:
     """A decoder in torch: token and position embeddings, pre-norm causal blocks, a last norm, tied output scores."""
 
-    tolerance = close(3e-5, 2e-5, why="a float32 solution rounds through two blocks and a softmax in each")
+    tolerance = close(3e-4, 1e-4, why="a float32 solution rounds through two blocks, and backwards through them again")
 
     def cases(rng):
         sizes = [
@@ -142,7 +142,7 @@ class decoder_logits:
         for b, t, vocab, d, heads, layers, d_ff, length in sizes:
             tokens, p = _ids(rng, vocab, b, t), _parameters(rng, vocab, d, layers, d_ff, length)
             yield case(tokens, p, heads, label=f"B = {b}, T = {t}, {heads} heads, blocks: {layers}")
-        tokens, p = _ids(rng, 5, 2, 4), _parameters(rng, 5, 4, 2, 6, 6)
+        tokens, p = _ids(rng, 5, 2, 4), _parameters(rng, 5, 12, 2, 6, 6)  # wide: norms of few features magnify rounding
         step = grads(_normal(rng, 2, 4, 5), tokens, p, 2, name="decoder_logits")
         yield case(script=[step], label="gradients of every parameter", part="gradients")
 
@@ -191,7 +191,7 @@ class decoder_logits:
             return _with_attention(tokens, p, heads, scale=math.sqrt(p["embed"].shape[1]))
 
         def heads_by_reshape_alone(tokens, p, heads):
-            """reshape alone deals tokens out to heads. Cut the last axis into (heads, width), then swap the axes of tokens and heads."""
+            """`reshape` alone deals tokens out to heads. Cut the last axis into (heads, width), then swap the axes of tokens and heads."""
             split = lambda x, h: x.reshape(x.shape[0], h, x.shape[1], -1)  # noqa: E731
             return _with_attention(tokens, p, heads, split=split)
 
@@ -411,16 +411,16 @@ def _at(log_p, targets):
 class cross_entropy:
     """Mean over all tokens of -log softmax(logits) at the target, stable for logits of any size."""
 
-    tolerance = close(1e-5, 1e-6, why="a float32 solution rounds logarithms and a mean")
+    tolerance = close(3e-5, 5e-6, why="a float32 solution rounds logits of hundreds, logarithms and a mean")
 
     def cases(rng):
         b, t, vocab = (int(rng.integers(low, low + 4)) for low in (2, 4, 5))
         for shape in [(4, 3), (1, 6), (2, 3, 5), (b, t, vocab)]:
             logits = _normal(rng, *shape, scale=2.0)
             yield case(logits, _ids(rng, shape[-1], *shape[:-1]), label=f"logits of shape {shape}")
-        steps = 1000.0 * torch.arange(4)[:, None]
+        steps = 100.0 * torch.arange(4)[:, None]  # exp(100) overflows; at thousands float32 would round the loss itself
         yield case(
-            _normal(rng, 4, 6) + steps, _ids(rng, 6, 4), label="logits of thousands in some rows", part="huge logits"
+            _normal(rng, 4, 6) + steps, _ids(rng, 6, 4), label="logits of hundreds in some rows", part="huge logits"
         )
         far = 100.0 * _normal(rng, 2, 3, 5)
         far[..., 0], far[..., 1] = -400.0, 400.0
@@ -451,7 +451,7 @@ class cross_entropy:
 
         def mean_over_classes(logits, targets):
             """You average over the V classes too, most of which are 0. Divide by the number of tokens only."""
-            return -(F.one_hot(targets, logits.shape[-1]) * logits.log_softmax(-1)).mean()
+            return -(torch.eye(logits.shape[-1])[targets] * logits.log_softmax(-1)).mean()
 
         def mean_of_all_log_probabilities(logits, targets):
             """You average the log-probabilities of all classes. Only that of the target counts: look it up."""
@@ -511,7 +511,7 @@ class cross_entropy:
             return -_at(logits.softmax(-1), targets).log().mean()
 
         def small_number_inside_the_log(logits, targets):
-            """log(p + 1e-9) hides the trouble: no loss gets above 20.7. Write the log of the softmax out instead."""
+            """`log(p + 1e-9)` hides the trouble: no loss gets above 20.7. Write the log of the softmax out instead."""
             return -(_at(logits.softmax(-1), targets) + 1e-9).log().mean()
 
         def one_maximum_for_all(logits, targets):
@@ -574,7 +574,7 @@ class shift_for_teacher_forcing:
             return tokens[:-1], tokens[1:]
 
         def rolled(tokens):
-            """roll wraps around: the last target is the first token. The last token has no successor, so leave it out."""
+            """`roll` wraps around: the last target is the first token. The last token has no successor, so leave it out."""
             return tokens, tokens.roll(-1, 1)
 
         def shifted_by_two(tokens):
@@ -628,7 +628,7 @@ def _optimizer_case(rng, step, shape, lr, weight_decay, **settings):
 class adamw_step:
     """One step of AdamW: running means of gradient and squared gradient, their correction, decoupled weight decay."""
 
-    tolerance = close(2e-5, 1e-6, why="a float32 solution rounds differences from 1 and a root")
+    tolerance = close(2e-5, 5e-6, why="a float32 solution rounds differences of numbers near 1, and a root")
 
     def cases(rng):
         yield _optimizer_case(rng, 0, (3,), 0.1, 0.5, beta1=0.8, beta2=0.95, eps=1e-3)
@@ -677,11 +677,11 @@ class adamw_step:
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
         def only_m_corrected(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """v is not corrected. It starts at 0 like m: divide it by 1 - beta2**step."""
+            """`v` is not corrected. It starts at 0 like m: divide it by 1 - beta2**step."""
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, {"v_hat": lambda v: v})
 
         def only_v_corrected(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """m is not corrected. It starts at 0 like v: divide it by 1 - beta1**step."""
+            """`m` is not corrected. It starts at 0 like v: divide it by 1 - beta1**step."""
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, {"m_hat": lambda m: m})
 
         def correction_by_the_old_step(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
@@ -720,16 +720,16 @@ class adamw_step:
             return new, {"step": step, "m": after["m"] / (1 - beta1**step), "v": after["v"] / (1 - beta2**step)}
 
         def eps_inside_the_root(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """eps stands inside your root. It is added to the root: sqrt(v_hat) + eps."""
+            """`eps` stands inside your root. It is added to the root: sqrt(v_hat) + eps."""
             how = {"update": lambda m_hat, v_hat: m_hat / (v_hat + eps).sqrt()}
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
         def no_eps(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """eps is missing: without it a gradient of 0 gives 0 / 0. Divide by sqrt(v_hat) + eps."""
+            """`eps` is missing: without it a gradient of 0 gives 0 / 0. Divide by sqrt(v_hat) + eps."""
             return _adamw(param, grad, state, lr, beta1, beta2, 0.0, weight_decay)
 
         def eps_before_the_correction(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """eps is added to the root of the uncorrected v, and so it is corrected too. Correct v first: sqrt(v_hat) + eps."""
+            """`eps` is added to the root of the uncorrected v, and so it is corrected too. Correct v first: sqrt(v_hat) + eps."""
             root = math.sqrt(1 - beta2 ** (state["step"] + 1))
             how = {"update": lambda m_hat, v_hat: m_hat / (v_hat.sqrt() + eps / root)}
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
@@ -762,7 +762,7 @@ class adamw_step:
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
         def gradient_not_squared(param, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
-            """v averages the squared gradient; yours averages the gradient's size, without the square."""
+            """`v` averages the squared gradient; yours averages the gradient's size, without the square."""
             how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * grad.abs()}
             return _adamw(param, grad, state, lr, beta1, beta2, eps, weight_decay, how)
 
@@ -909,7 +909,7 @@ class lr_schedule:
             )
 
         def bare_cosine(step, warmup, total, peak, floor):
-            """cos runs from 1 to -1, below the floor. (1 + cos) / 2 runs from 1 to 0."""
+            """`cos` runs from 1 to -1, below the floor. (1 + cos) / 2 runs from 1 to 0."""
             return _scheduled(
                 step, warmup, total, peak, floor, lambda p, peak, floor: floor + (peak - floor) * math.cos(math.pi * p)
             )
@@ -926,7 +926,7 @@ class lr_schedule:
             )  # fmt: skip
 
         def degrees(step, warmup, total, peak, floor):
-            """math.cos takes radians: half a period is pi, not 180."""
+            """`math.cos` takes radians: half a period is pi, not 180."""
             return _scheduled(
                 step, warmup, total, peak, floor,
                 lambda p, peak, floor: floor + (peak - floor) * (1 + math.cos(180 * p)) / 2,

@@ -131,6 +131,12 @@ def _heads(rng, h, t, d_head):
     return _normal(rng, h, t, d_head), _normal(rng, h * d_head, h * d_head)
 
 
+def _without(outputs, w_o, head, mean):
+    outputs = outputs.clone()
+    outputs[head] = outputs[head].mean(0) if mean else 0.0
+    return _merged(outputs) @ w_o
+
+
 def _merged(outputs):
     return outputs.transpose(0, 1).flatten(1)
 
@@ -232,7 +238,7 @@ class ablate_head:
 
         def counted_from_one(outputs, w_o, head, mean=False):
             """You switched off the head before: heads are counted from 0."""
-            return ablate_head.reference(outputs, w_o, (head - 1) % len(outputs), mean)
+            return _without(outputs, w_o, (head - 1) % len(outputs), mean)
 
         def merged_without_transposing(outputs, w_o, head, mean=False):
             """You merged (h, T, d_head) by reshaping alone, which mixes tokens. Bring the tokens to the front first."""
@@ -257,18 +263,18 @@ class ablate_head:
             return _merged(outputs) @ w_o
 
         def head_removed_from_the_sum_only(outputs, w_o, head, mean=False):
-            """You return what the head itself writes. Return what is left without it."""
+            """You return only the change: minus what the head writes. Add it to the layer's output."""
             d = outputs.shape[-1]
             own = outputs[head].mean(0).expand_as(outputs[head]) if mean else outputs[head]
             return -(own @ w_o[head * d : (head + 1) * d])
 
         def always_zero(outputs, w_o, head, mean=False):
             """`mean` has no effect: with mean=True the head gives at every position its average over the positions."""
-            return ablate_head.reference(outputs, w_o, head)
+            return _without(outputs, w_o, head, False)
 
         def always_mean(outputs, w_o, head, mean=False):
             """You always set the mean: without mean=True the head's output is set to 0."""
-            return ablate_head.reference(outputs, w_o, head, True)
+            return _without(outputs, w_o, head, True)
 
         def mean_over_features(outputs, w_o, head, mean=False):
             """The mean runs over the head's features. Average over the positions: one vector of width d_head."""

@@ -139,6 +139,12 @@ ANSWERS = {
 def test_every_answer_has_many_always_the_same(exercise_id: str) -> None:
     one, two = mutants_of(ANSWERS[exercise_id]), mutants_of(ANSWERS[exercise_id])
     assert [(m.name, m.text) for m in one.kept] == [(m.name, m.text) for m in two.kept]
-    assert len(one.kept) >= 20
-    assert len({m.operator for m in one.kept}) >= 8
+    assert len(one.kept) >= 2  # an answer of one call leaves little to break
     assert all(m.before != m.after for m in one.kept)
+
+
+def test_answers_have_many_mutants_of_many_kinds() -> None:
+    """On average; so that the audit's share is one of something."""
+    made = [mutants_of(answer).kept for answer in ANSWERS.values()]
+    assert sum(map(len, made)) >= 30 * len(made)
+    assert sum(len({m.operator for m in kept}) for kept in made) >= 8 * len(made)

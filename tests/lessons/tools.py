@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 import textwrap
@@ -17,8 +18,8 @@ from nbclient import NotebookClient
 from nbformat.notebooknode import NotebookNode
 
 from autograder.exercise import Definition, Question, definitions, find
-from autograder.grading import generator
-from course.checks.judge import Verdict, judge
+from autograder.grading import generator, judged
+from course.checks.judge import Verdict
 from course.checks.runner import run_script
 from course.checks.sheet import Sheet
 from tests.grading.classroom import ROOT, solved, solved_imports, text_of
@@ -99,17 +100,18 @@ def namespace_of(lesson: str, text: str) -> dict[str, Any]:
 def hidden_verdict(definition: Definition, seed: int, names: dict[str, Any], text: str) -> Verdict:
     """What hidden grading says of `names` when the cases are drawn from `seed`."""
     with np.errstate(all="ignore"):
-        return judge(sheet_of(definition, seed), lambda script: run_script(script, names), [text] if text else [])
+        sheet = functools.partial(_sheet, definition.id, seed)
+        return judged(sheet, lambda: lambda script: run_script(script, names), [text] if text else [])
 
 
 def sheet_of(definition: Definition | Question, seed: int) -> Sheet:
     """The hidden cases that grading draws from `seed`."""
-    return _sheet(definition.id, seed)
+    return _sheet(definition.id, seed, 0)
 
 
 @cache
-def _sheet(exercise_id: str, seed: int) -> Sheet:
-    return find(exercise_id).sheet(generator(seed, exercise_id))
+def _sheet(exercise_id: str, seed: int, round: int) -> Sheet:
+    return find(exercise_id).sheet(generator(seed, exercise_id, round))
 
 
 def expected_numbers(definition: Definition, seed: int) -> set[str]:

@@ -13,7 +13,7 @@ from transformers.models.gptj import modeling_gptj
 from transformers.models.llama import modeling_llama
 
 from autograder.exercise import find
-from course.supplied import ch03, ch04
+from course.supplied import ch02, ch03, ch04
 from tests.lessons.authorities.tools import require_full_points_in_float32, tensor
 
 HEADS = ("w_q", "w_k", "w_v", "w_o")
@@ -172,7 +172,7 @@ def test_attention_with_our_rope_agrees_with_a_small_random_llama():
     outputs = []
     for h in range(heads):
         turned = [ch04.apply_rope(z[h][:, back], np.arange(n)) for z in (q, k)]
-        output, ours = ch03.scaled_dot_product_attention(*turned, v[h], np.tri(n, dtype=bool))
+        output, ours = ch02.scaled_dot_product_attention(*turned, v[h], np.tri(n, dtype=bool))
         np.testing.assert_allclose(ours, weights[0, h].detach().numpy(), rtol=1e-4, atol=1e-6)
         outputs.append(output)
     merged = ch03.merge_heads(np.stack(outputs)) @ layer.o_proj.weight.detach().numpy().T
