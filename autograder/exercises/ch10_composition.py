@@ -387,7 +387,7 @@ class induction_score:
     tolerance = SUMS
 
     def cases(rng):
-        sizes = [(2, 6, 3), (3, 7, 2), (4, 9, 6), (3, 5, 1), (5, 16, int(rng.integers(4, 7)))]
+        sizes = [(2, 6, 3), (3, 7, 2), (4, 9, 6), (3, 5, 1), (2, 6, 5), (5, 16, int(rng.integers(4, 7)))]
         for h, t, period in sizes:
             yield case(_attention(rng, h, t), period, label=f"{h} heads, {t} tokens that repeat after {period}")
         for period in (0, 6):
@@ -417,6 +417,11 @@ class induction_score:
             """You look at the token before the earlier copy. What followed it stands at t - period + 1."""
             queries = torch.arange(period + 1, attention.shape[-1])
             return attention[:, queries, queries - period - 1].mean(-1)
+
+        def one_too_near(attention, period):
+            """You look two tokens after the earlier copy. What followed it directly stands at t - period + 1."""
+            back = max(period - 2, 0)
+            return _on_diagonal(attention, back, period).mean(-1)
 
         def before_the_repeat(attention, period):
             """Your diagonal begins one query early: at t = period - 1 nothing is repeated yet. Start at t = period."""
