@@ -121,13 +121,8 @@ def _same_numbers(sample: Sample) -> bool:
 
 
 RELATIONS: list[Rule] = [
-<<<<<<< HEAD
     rows.other_scores, _all_the_same, _an_argument, _another_result, _entrywise, _opposite, _moved,
     scale.off_by_a_count, scale.scaled, scale.off_by_an_argument, scale.shifted, rows.lines_alike, rows.shared_equally,
     rows.sums_lost, rows.line_by_line, _another_order,
-=======
-    rows.other_scores, _all_the_same, _an_argument, _another_result, _entrywise, _opposite, _moved, scale.scaled,
-    scale.off_by_an_argument, scale.shifted, rows.lines_alike, rows.shared_equally, rows.sums_lost, rows.line_by_line,
-    _another_order, apart.apart_from_a_term, apart.rows_moved_and_scaled,
->>>>>>> ch05
+    apart.apart_from_a_term, apart.rows_moved_and_scaled,
 ]  # fmt: skip
