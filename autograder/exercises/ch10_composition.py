@@ -76,7 +76,7 @@ class logit_lens:
             return (_norm(residuals, p["norm"]) @ p["embed"].T).log_softmax(-1)
 
         def unembedding_not_transposed(residuals, p):
-            """embed has a row for each token, (V, d_model). To score a vector against every row, it must be transposed."""
+            """`embed` has a row for each token, (V, d_model). To score a vector against every row, it must be transposed."""
             return _norm(residuals, p["norm"]) @ p["embed"]
 
         def last_station_only(residuals, p):
@@ -100,7 +100,7 @@ class logit_lens:
             return F.layer_norm(residuals, residuals.shape[-1:], p["norm"]["bias"], p["norm"]["gain"]) @ p["embed"].T
 
         def deviation_of_a_sample(residuals, p):
-            """torch's std divides by d_model - 1; the norm by d_model (unbiased=False). F.layer_norm does it right."""
+            """`std` divides by d_model - 1; the norm by d_model (unbiased=False). F.layer_norm does it right."""
             x = (residuals - residuals.mean(-1, keepdim=True)) / residuals.std(-1, keepdim=True)
             return (x * p["norm"]["gain"] + p["norm"]["bias"]) @ p["embed"].T
 
