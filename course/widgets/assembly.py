@@ -14,7 +14,7 @@ from course.checks import sheet
 from course.supplied import ch07, ch10
 from course.tracking import progress
 from course.widgets.base import Card, Driven, Stepper, button, row
-from course.widgets.residual_bus import CELLS, LINES, own_model, visible
+from course.widgets.bus import CELLS, LINES, own_model, visible
 from course.widgets.views import Flow
 
 TEMPERATURE = 0.5
