@@ -415,6 +415,7 @@ figure, axes = plt.subplots()
 for shift, kind, row in ((-0.2, "set to zero", losses[0]), (0.2, "set to its mean", losses[1])):
     axes.bar([i + shift for i in range(len(names))], row, width=0.4, label=kind)
 axes.axhline(loss_without(), color=plots.GREY, linestyle="--", label="all heads")
+axes.set_axisbelow(True)
 axes.set_xticks(range(len(names)), [f"{layer + 1}.{head}" for layer, head in names])
 axes.set(xlabel="head that is switched off (layer.head)", ylabel="loss in nats", title="What each head is needed for")
 axes.legend()
@@ -510,14 +511,14 @@ for name, colour in (("previous", plots.QUERY), ("induction", plots.ATTENTION)):
     for layers in (2, 1):
         curve(middle, layers, name, f"{name}, layers: {layers}", colour)
 left.set(title="Loss on what can be foretold", xlabel="step", ylabel="loss in nats", ylim=(0, None))
-middle.set(title="Highest score of any head", xlabel="step", ylabel="score", ylim=(0, 1))
+middle.set(title="Highest score of any head", xlabel="step", ylabel="score", ylim=(0, 1.3))
 attention = attention_on_probe(fitted[2][0])
 best = int(score_of(attention, period).argmax())
 right.imshow(attention[best], cmap="Purples", vmin=0, vmax=1)
 right.set(title=f"Head {best // heads + 1}.{best % heads}: the stripe", xlabel="key", ylabel="query")
 right.grid(False)
-for panel in (left, middle):
-    panel.legend(fontsize=8)
+left.legend(fontsize=8, loc="center right")
+middle.legend(fontsize=8, loc="upper left", ncols=2)
 plt.show()
 
 # %% [markdown]
@@ -525,7 +526,8 @@ plt.show()
 # that tokens come *again*, so it prefers those it has seen. Then it falls, within a few hundred steps, from about 3
 # nats to a few tenths. At the same steps both scores rise, and the stripe has appeared. With one layer the loss comes
 # to rest near 3 nats and the induction score stays near 0.1. On fresh tokens both stay above 4 nats ($\ln 64 = 4.16$ is
-# guessing), as they must: those are random.
+# guessing), as they must: those are random. During the fall that loss even rises for a while: the new heads copy where
+# there is nothing to copy, until they have learned when to keep silent.
 #
 # **When this holds** `tools/measure_induction.py` repeats both trainings from other random beginnings and prints the
 # table. With two layers 5 of 5 models got it: their loss on what can be foretold first fell under 1 nat between steps
