@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from autograder import lesson_source, trivial
@@ -26,6 +27,7 @@ from autograder.grading import generator, grade
 from autograder.limits import Limits
 from autograder.mutants import Mutant, mutants_of
 from course.checks.judge import StudentCodeDied, Verdict
+from course.checks.sheet import Sheet
 
 SEEDS = (1, 22, 333)  # a mutant counts as rejected only if the cases of all of them reject it
 LIMITS = Limits(cell_seconds=5, case_seconds=3, notebook_seconds=60)
@@ -129,6 +131,22 @@ class Audit:
         return [f"{self.id}: {text}" for text in found]
 
 
+class _Remembering(Definition):
+    """A definition that draws the cases of a seed once: what mistakes give on them is then known for every mutant."""
+
+    @cached_property
+    def drawn(self) -> dict[str, Sheet]:
+        """Sheets by the state of the generator that they were drawn with."""
+        return {}
+
+    def sheet(self, rng: np.random.Generator) -> Sheet:
+        """As drawn the first time."""
+        key = str(rng.bit_generator.state)
+        if key not in self.drawn:
+            self.drawn[key] = super().sheet(rng)
+        return self.drawn[key]
+
+
 class Bench:
     """Grades texts as the answer to one exercise in an otherwise right notebook."""
 
@@ -162,8 +180,9 @@ def audit(root: Path, lessons: list[str], engine: Engine, workers: int, quiet: b
         bench = Bench(engine, root, lesson)
         for definition in definitions(lesson).values():
             if isinstance(definition, Definition):
+                alternatives = right_alternatives(root, lesson, definition)
                 with ThreadPoolExecutor(workers) as pool:
-                    found.append(_audited(bench, definition, right_alternatives(root, lesson, definition), pool, quiet))
+                    found.append(_audited(bench, _Remembering(**vars(definition)), alternatives, pool, quiet))
     return found
 
 

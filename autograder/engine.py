@@ -23,7 +23,7 @@ import numpy as np
 import autograder
 from autograder.limits import Limits
 from autograder.memory import Memory
-from autograder.student import OutOfMemory, Process, SandboxedStudent
+from autograder.student import OutOfMemory, Process, SandboxedStudent, bury
 from autograder.untrusted.channel import ChannelError, OutOfTime
 from course.checks.wire import WireError
 
@@ -48,10 +48,13 @@ class EngineError(RuntimeError):
 class Engine:
     """One warm zygote, started when first needed and again when it died. Safe to use from several threads."""
 
-    def __init__(self, allow_weaker_isolation: bool = False, covered: tuple[str, ...] = ()):
+    def __init__(self, allow_weaker_isolation: bool = False, covered: tuple[str, ...] = (), overlap: bool = False):
         self.allow_weaker_isolation = allow_weaker_isolation
         self.covered = [os.path.realpath(p) for p in covered]  # more that no student may see, as the course's folder
         self._zygote: subprocess.Popen | None = None
+        # Killed processes, if the end of one may overlap what is done next: the kernel needs 10 ms to free its memory.
+        # The next process waits for it.
+        self._dying: list[int] | None = [] if overlap else None
         self._lock = threading.Lock()
         self._control: socket.socket
         self._places: tempfile.TemporaryDirectory
@@ -83,7 +86,9 @@ class Engine:
 
     def process(self, limits: Limits, files: dict[str, bytes]) -> Process:
         """Fork one jailed process. Raises EngineError, IsolationError."""
+        self._bury_the_dead()
         process = self._any_process(limits, files)
+        process.dying = self._dying
         if process.missing and not self.allow_weaker_isolation:
             process.close()
             raise IsolationError(_explained(process.missing))
@@ -117,6 +122,12 @@ class Engine:
         """End the zygote and every process that came of it."""
         with self._lock:
             self._end()
+        self._bury_the_dead()
+
+    def _bury_the_dead(self) -> None:
+        while self._dying:
+            with contextlib.suppress(IndexError):  # another thread was quicker
+                bury(self._dying.pop())
 
     def _ensure(self) -> None:
         if self._zygote and self._zygote.poll() is None:

@@ -48,6 +48,12 @@ _CACHED_SCORES = "scores = q[:, None] @ keys.mT / math.sqrt(q.shape[-1])"
 _PROJECTED = "q, k, v = ((z @ a[name]).reshape(heads, -1) for name in ('w_q', 'w_k', 'w_v'))"
 _LOOKED = "x = x + attend_to_cache(q, keys, values).reshape(-1) @ a['w_o']"
 
+LAST_OF_THREE = "the array has three axes, so axis 2 is the last one"
+SQUARE = "attention has a row and a column for each token"
+_BEFORE = "return attention.diagonal(-1, 1, 2).mean(dim=-1)"
+_PERIOD = "if not 1 <= period < attention.shape[-1]:"
+_INDUCTION = "return attention.diagonal(1 - period, 1, 2)[:, 1:].mean(dim=-1)"
+
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
@@ -136,6 +142,16 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_LOOKED, "reshape(-1) @", "reshape(-1).T @", ONE_AXIS),
         ("x = x + feed_forward(norm(x, block['norm_2']), block['ffn'])", "x = x +", "x +=", OWN_BY_NOW),
         ("return norm(x, p['norm']) @ p['embed'].T", "['norm'])", "['norm']).T", ONE_AXIS),
+    ],
+    "ch10.previous_token_score": [
+        (_BEFORE, "1, 2)", "1, -1)", LAST_OF_THREE),
+        (_BEFORE, "dim=-1", "dim=1", LAST_OF_TWO),
+    ],
+    "ch10.induction_score": [
+        (_PERIOD, "shape[-1]", "shape[1]", SQUARE),
+        (_PERIOD, "shape[-1]", "shape[-2]", SQUARE),
+        (_INDUCTION, "1, 2)", "1, -1)", LAST_OF_THREE),
+        (_INDUCTION, "dim=-1", "dim=1", LAST_OF_TWO),
     ],
 }  # fmt: skip
 

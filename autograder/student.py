@@ -58,6 +58,7 @@ class Process:
     def __init__(self, sock: socket.socket, pidfd: int, memory: Memory):
         self.sock, self.pidfd, self.memory = sock, pidfd, memory
         self.turn = Turn(memory.pid)
+        self.dying: list[int] | None = None  # where to leave the handle when killed, if somebody else waits for the end
         self.missing: dict[str, str] = {}
         self._looked = 0.0
 
@@ -87,17 +88,28 @@ class Process:
         if self.pidfd >= 0:
             if "private root" in self.missing:
                 self._signal(signal.SIGTERM)
+                wait_for_end(self.pidfd)
             self._signal(signal.SIGKILL)
-            os.close(self.pidfd)
+            bury(self.pidfd) if self.dying is None else self.dying.append(self.pidfd)
             self.pidfd = -1
         self.sock.close()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(self.pidfd, number)
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        poll.poll(END_SECONDS * 1000)
+
+
+def wait_for_end(pidfd: int) -> None:
+    """Wait until a process that was told to end has ended."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll(END_SECONDS * 1000)
+
+
+def bury(pidfd: int) -> None:
+    """Wait for the end of a killed process, and let go of it."""
+    wait_for_end(pidfd)
+    os.close(pidfd)
 
 
 class SandboxedStudent:

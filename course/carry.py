@@ -64,7 +64,7 @@ def keep(exercise_id: str, namespace: dict[str, Any]) -> None:
     Does nothing for what no later chapter asks for, and nothing while grading.
     """
     name = exercise_id.partition(".")[2]
-    if os.environ.get("NBGRADER_EXECUTION") or not _is_supplied(name):
+    if os.environ.get("NBGRADER_EXECUTION") or not _is_supplied(exercise_id):
         return
     with contextlib.suppress(OSError):  # a full disk or a read-only home must not turn a right answer into an error
         try:
@@ -120,7 +120,7 @@ def _imported(name: str, thing: Any) -> str | None:
     module, own_name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
     if not isinstance(module, str) or module == "__main__":
         return None
-    if module.startswith(("course.carry", "course.supplied.")) and _is_supplied(own_name):
+    if module.startswith(("course.carry.", "course.supplied.")) and _is_supplied(f"{module.split('.')[2]}.{own_name}"):
         return f"from course.carry import {own_name} as {name}"
     return f"from {module} import {own_name} as {name}" if own_name.isidentifier() else None
 
@@ -173,8 +173,11 @@ def _write(exercise_id: str, text: str) -> None:
         raise CannotCarry("what it needs only exists in this notebook")
 
 
-def _is_supplied(name: str) -> bool:
-    return any(name in module.__all__ for module in _modules())
+def _is_supplied(exercise_id: str) -> bool:
+    """Whether later chapters build on an exercise. Imports its chapter's module only: others may need torch."""
+    chapter, _, name = exercise_id.partition(".")
+    known = [found.name for found in pkgutil.iter_modules(supplied.__path__)]
+    return chapter in known and name in importlib.import_module(f"course.supplied.{chapter}").__all__
 
 
 def _supplied(name: str) -> tuple[str, Any]:

@@ -145,6 +145,39 @@ class layer_norm:
             """`@` makes a matrix product. The gain belongs to the features one by one: multiply with `*`."""
             return gain @ _standard(x, -1, eps) + bias
 
+        def mean_over_the_tokens(x, gain, bias, eps=1e-5):
+            """The mean that you subtract runs over the tokens (axis 0). It belongs to one token: axis -1, as in the variance."""
+            centred = x - x.mean(0, keepdims=True)
+            return gain * centred / np.sqrt((centred**2).mean(-1, keepdims=True) + eps) + bias
+
+        def variance_over_the_tokens(x, gain, bias, eps=1e-5):
+            """The variance runs over the tokens (axis 0). It belongs to one token: axis -1, as in the mean."""
+            centred = x - x.mean(-1, keepdims=True)
+            return gain * centred / np.sqrt((centred**2).mean(0, keepdims=True) + eps) + bias
+
+        def variance_of_everything(x, gain, bias, eps=1e-5):
+            """You take one variance for the whole array. Each row has its own: give `axis` and `keepdims` there too."""
+            centred = x - x.mean(-1, keepdims=True)
+            return gain * centred / np.sqrt((centred**2).mean() + eps) + bias
+
+        def squares_not_averaged(x, gain, bias, eps=1e-5):
+            """You divide each distance by its own size. The variance is the mean of the squared distances of the row."""
+            centred = x - x.mean(-1, keepdims=True)
+            return gain * centred / np.sqrt(centred**2 + eps) + bias
+
+        def gain_added(x, gain, bias, eps=1e-5):
+            """You add the gain. It multiplies the normalised features."""
+            deviation = np.sqrt(x.var(-1, keepdims=True) + eps)
+            return (gain + x - x.mean(-1, keepdims=True)) / deviation + bias
+
+        def bias_multiplied(x, gain, bias, eps=1e-5):
+            """You multiply by the bias. It is added, after the gain."""
+            return gain * _standard(x, -1, eps) * bias
+
+        def multiplied_by_the_deviation(x, gain, bias, eps=1e-5):
+            """You multiply by the standard deviation. Divide: large features should become smaller."""
+            return gain * (x - x.mean(-1, keepdims=True)) * np.sqrt(x.var(-1, keepdims=True) + eps) + bias
+
         def only_centred(x, gain, bias, eps=1e-5):
             """You subtract the mean but do not divide by the standard deviation."""
             return gain * (x - x.mean(-1, keepdims=True)) + bias
@@ -239,6 +272,82 @@ class gelu:
             """0.5 and 1 are in each other's way: the gate is 0.5 * (1 + tanh(...)), not 0.5 + tanh(...)."""
             return x * (0.5 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
+        def cube_subtracted(x):
+            """The cube is subtracted inside tanh; it is added: x + 0.044715 x^3."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x - 0.044715 * x**3)))
+
+        def times_three(x):
+            """You multiply by 3. x^3 is a power: `x**3`."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x * 3)))
+
+        def no_power(x):
+            """The power is missing: 0.044715 multiplies the cube of x, not x."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x)))
+
+        def fourth_power(x):
+            """The power inside tanh is 3; with an even one, negative inputs lose their sign."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**4)))
+
+        def coefficient_forgotten(x):
+            """The cube has a coefficient, 0.044715."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + x**3)))
+
+        def coefficient_doubled(x):
+            """The coefficient of the cube is 0.044715; you have twice that."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 2 * 0.044715 * x**3)))
+
+        def only_the_cube(x):
+            """Inside tanh only the cube is left. It is a small correction to x: x + 0.044715 x^3."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * 0.044715 * x**3))
+
+        def cube_of_nothing(x):
+            """The coefficient stands alone inside tanh. It multiplies x^3."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715)))
+
+        def no_factor(x):
+            """The factor sqrt(2 / pi), about 0.8, is missing inside tanh."""
+            return 0.5 * x * (1 + np.tanh(x + 0.044715 * x**3))
+
+        def factor_added(x):
+            """You add sqrt(2 / pi) inside tanh. It multiplies what stands in the brackets."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) + x + 0.044715 * x**3))
+
+        def root_upside_down(x):
+            """The fraction under the root is upside down: 2 / pi."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(np.pi / 2) * (x + 0.044715 * x**3)))
+
+        def root_of_two(x):
+            """You take sqrt(2), which belongs to the exact form with erf. The factor inside tanh is sqrt(2 / pi)."""
+            return 0.5 * x * (1 + np.tanh(np.sqrt(2) * (x + 0.044715 * x**3)))
+
+        def slope_of_erf(x):
+            """Your factor inside tanh is 2 / sqrt(pi), which belongs to erf. Here it is sqrt(2 / pi)."""
+            return 0.5 * x * (1 + np.tanh(2 / np.sqrt(np.pi) * (x + 0.044715 * x**3)))
+
+        def doubled_inside(x):
+            """What stands inside tanh is doubled. The 2 belongs to the form with a sigmoid."""
+            return 0.5 * x * (1 + np.tanh(2 * np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+        def no_tanh(x):
+            """There is no tanh: without it the gate is no number from 0 to 1."""
+            return 0.5 * x * (1 + np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))
+
+        def half_added(x):
+            """You add 0.5. Half of 1 + tanh(...) is taken: multiply."""
+            return x * (0.5 + (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))))
+
+        def half_of_x(x):
+            """You return half of x. The gate depends on x: 0.5 * (1 + tanh(...))."""
+            return 0.5 * x
+
+        def gate_from_one_half(x):
+            """You add 2, not 1, to tanh: then the gate runs from 0.5 to 1.5."""
+            return 0.5 * x * (2 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+        def gate_added(x):
+            """You add the gate to x. GELU is x times the gate."""
+            return x + 0.5 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
         def plain_math(x):
             """`math.tanh` takes one number. `np.tanh` takes a whole array."""
             return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
@@ -318,6 +427,18 @@ class feed_forward:
         def no_biases(x, p):
             """Both biases are missing: each layer is a product plus a bias."""
             return _gelu(x @ p["w_1"]) @ p["w_2"]
+
+        def first_bias_subtracted(x, p):
+            """You subtract b_1. It is added."""
+            return _gelu(x @ p["w_1"] - p["b_1"]) @ p["w_2"] + p["b_2"]
+
+        def first_bias_multiplied(x, p):
+            """You multiply by b_1. A bias is added."""
+            return _gelu(x @ p["w_1"] * p["b_1"]) @ p["w_2"] + p["b_2"]
+
+        def second_bias_multiplied(x, p):
+            """You multiply by b_2. A bias is added."""
+            return _gelu(x @ p["w_1"] + p["b_1"]) @ p["w_2"] * p["b_2"]
 
         def residual_included(x, p):
             """You add x. The residual connection belongs to the block, not to the feed-forward network."""
@@ -507,6 +628,36 @@ class encoder_block:
             x = x + _attend(_norm(x, p["norm_1"]), p["attention"], 1, mask)[0]
             return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
 
+        def attention_subtracted(x, p, heads, mask=None):
+            """You subtract what attention gives. A residual connection adds it."""
+            x = x - _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0]
+            return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
+
+        def network_subtracted(x, p, heads, mask=None):
+            """You subtract what the feed-forward network gives. A residual connection adds it."""
+            x = x + _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0]
+            return x - _ffn(_norm(x, p["norm_2"]), p["ffn"])
+
+        def attention_multiplied(x, p, heads, mask=None):
+            """You multiply x by what attention gives. A residual connection adds it."""
+            x = x * _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0]
+            return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
+
+        def network_multiplied(x, p, heads, mask=None):
+            """You multiply x by what the feed-forward network gives. A residual connection adds it."""
+            x = x + _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0]
+            return x * _ffn(_norm(x, p["norm_2"]), p["ffn"])
+
+        def attention_added_twice(x, p, heads, mask=None):
+            """You add what attention gives to itself, and x is gone. Add it to x."""
+            x = 2 * _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0]
+            return x + _ffn(_norm(x, p["norm_2"]), p["ffn"])
+
+        def network_reads_attention(x, p, heads, mask=None):
+            """The feed-forward network reads only what attention gave. It reads the sum, x + attended."""
+            attended = _attend(_norm(x, p["norm_1"]), p["attention"], heads, mask)[0]
+            return x + attended + _ffn(_norm(attended, p["norm_2"]), p["ffn"])
+
         def always_causal(x, p, heads, mask=None):
             """You hide later tokens although no mask was given. An encoder's tokens see each other in both directions."""
             x = x + _attend(_norm(x, p["norm_1"]), p["attention"], heads, np.tri(len(x), dtype=bool))[0]
@@ -605,6 +756,80 @@ class count_parameters:
         def biases_as_wide_as_the_hidden_layer(d_model, d_ff):
             """Both biases have d_ff numbers in your count. b_2 is added to the result, so it has d_model."""
             return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": 2 * d_model * d_ff + 2 * d_ff}
+
+        def no_matrices(d_model, d_ff):
+            """You count only the biases of the feed-forward network: w_1 and w_2 have d_model * d_ff numbers each."""
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": d_ff + d_model}
+
+        def three_matrices(d_model, d_ff):
+            """You count three matrices in the feed-forward network, as in a gated one. This one has two: w_1 and w_2."""
+            ffn = 3 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def four_matrices(d_model, d_ff):
+            """You count the feed-forward network's matrices twice: w_1 and w_2 have d_model * d_ff numbers each."""
+            ffn = 4 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def square_of_the_hidden_width(d_model, d_ff):
+            """The feed-forward network's matrices are not square: w_1 leads from d_model to d_ff, w_2 back."""
+            ffn = 2 * d_ff**2 + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def square_of_the_models_width(d_model, d_ff):
+            """The feed-forward network's inner width is d_ff: its matrices have d_model * d_ff numbers, not d_model squared."""
+            ffn = 2 * d_model**2 + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def everything_doubled(d_model, d_ff):
+            """You count b_1 twice, and the matrices too: w_1 and w_2 together have 2 * d_model * d_ff numbers."""
+            ffn = 2 * (2 * d_model * d_ff + d_ff) + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def sides_added(d_model, d_ff):
+            """You add the sides of the feed-forward network's matrices. A matrix of shape (a, b) has a * b numbers."""
+            ffn = 2 * (d_model + d_ff) + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def matrices_without_d_ff(d_model, d_ff):
+            """The width d_ff is missing in the matrices of the feed-forward network: each has d_model * d_ff numbers."""
+            ffn = 2 * d_model + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def matrices_without_d_model(d_model, d_ff):
+            """The width d_model is missing in the matrices of the feed-forward network: each has d_model * d_ff numbers."""
+            ffn = 2 * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def sides_of_attention_added(d_model, d_ff):
+            """You add the sides of attention's matrices. A matrix of shape (d_model, d_model) has d_model squared numbers."""
+            ffn = 2 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 8 * d_model, "ffn": ffn}
+
+        def attention_of_the_hidden_width(d_model, d_ff):
+            """Attention knows nothing of d_ff: its four matrices are (d_model, d_model)."""
+            ffn = 2 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_ff**2, "ffn": ffn}
+
+        def cubed(d_model, d_ff):
+            """A matrix has two sides: four times d_model squared, not cubed."""
+            ffn = 2 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 * d_model**3, "ffn": ffn}
+
+        def norms_of_the_hidden_width(d_model, d_ff):
+            """The norms are as wide as a token, d_model. Nothing of width d_ff is normalised."""
+            ffn = 2 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_ff, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def four_added(d_model, d_ff):
+            """You add 4. Four vectors of d_model numbers make 4 * d_model."""
+            ffn = 2 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 + d_model, "attention": 4 * d_model**2, "ffn": ffn}
+
+        def four_added_in_attention(d_model, d_ff):
+            """You add 4 in attention. Four matrices of d_model squared numbers make 4 * d_model**2."""
+            ffn = 2 * d_model * d_ff + d_ff + d_model
+            return {"norms": 4 * d_model, "attention": 4 + d_model**2, "ffn": ffn}
 
         def one_layer(d_model, d_ff):
             """You count one matrix in the feed-forward network. There are two: w_1 widens, w_2 narrows."""

@@ -76,7 +76,7 @@ class logit_lens:
             return (_norm(residuals, p["norm"]) @ p["embed"].T).log_softmax(-1)
 
         def unembedding_not_transposed(residuals, p):
-            """embed has a row for each token, (V, d_model). To score a vector against every row, it must be transposed."""
+            """`embed` has a row for each token, (V, d_model). To score a vector against every row, it must be transposed."""
             return _norm(residuals, p["norm"]) @ p["embed"]
 
         def last_station_only(residuals, p):
@@ -100,7 +100,7 @@ class logit_lens:
             return F.layer_norm(residuals, residuals.shape[-1:], p["norm"]["bias"], p["norm"]["gain"]) @ p["embed"].T
 
         def deviation_of_a_sample(residuals, p):
-            """torch's std divides by d_model - 1; the norm by d_model (unbiased=False). F.layer_norm does it right."""
+            """`std` divides by d_model - 1; the norm by d_model (unbiased=False). F.layer_norm does it right."""
             x = (residuals - residuals.mean(-1, keepdim=True)) / residuals.std(-1, keepdim=True)
             return (x * p["norm"]["gain"] + p["norm"]["bias"]) @ p["embed"].T
 
@@ -387,7 +387,7 @@ class induction_score:
     tolerance = SUMS
 
     def cases(rng):
-        sizes = [(2, 6, 3), (3, 7, 2), (4, 9, 6), (3, 5, 1), (5, 16, int(rng.integers(4, 7)))]
+        sizes = [(2, 6, 3), (3, 7, 2), (4, 9, 6), (3, 5, 1), (2, 6, 5), (5, 16, int(rng.integers(4, 7)))]
         for h, t, period in sizes:
             yield case(_attention(rng, h, t), period, label=f"{h} heads, {t} tokens that repeat after {period}")
         for period in (0, 6):
@@ -417,6 +417,11 @@ class induction_score:
             """You look at the token before the earlier copy. What followed it stands at t - period + 1."""
             queries = torch.arange(period + 1, attention.shape[-1])
             return attention[:, queries, queries - period - 1].mean(-1)
+
+        def one_too_near(attention, period):
+            """You look two tokens after the earlier copy. What followed it directly stands at t - period + 1."""
+            back = max(period - 2, 0)
+            return _on_diagonal(attention, back, period).mean(-1)
 
         def before_the_repeat(attention, period):
             """Your diagonal begins one query early: at t = period - 1 nothing is repeated yet. Start at t = period."""

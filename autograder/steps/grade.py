@@ -33,7 +33,7 @@ _engines: dict[bool, Engine] = {}
 def engine(allow_weaker_isolation: bool) -> Engine:
     """This process's engine: its zygote stays warm from one submission to the next, and ends with the process."""
     if allow_weaker_isolation not in _engines:
-        _engines[allow_weaker_isolation] = Engine(allow_weaker_isolation)
+        _engines[allow_weaker_isolation] = Engine(allow_weaker_isolation, overlap=True)
         atexit.register(_engines[allow_weaker_isolation].close)
     return _engines[allow_weaker_isolation]
 

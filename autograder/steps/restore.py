@@ -43,9 +43,7 @@ class SubmissionExporter(NotebookExporter):
         path = Path(filename)
         if left := no_files(path.parent):
             raise NotAFile(f"{left[0][0]} {left[0][1]}. Remove it, then grade again: nothing that it leads to is read.")
-        size = path.stat().st_size if path.is_file() else 0  # a folder may well be named like a notebook
-        too_large = b" " * (MAX_NOTEBOOK_BYTES + 1)
-        read = read_notebook(too_large if size > MAX_NOTEBOOK_BYTES else path.read_bytes() if path.is_file() else b"")
+        read = read_notebook(_first_bytes(path) if path.is_file() else b"")  # a folder may be named like a notebook
         metadata = {**read.metadata, "problem": read.problem}
         notebook = from_dict(
             {"cells": [_shaped(c) for c in read.cells], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -54,6 +52,12 @@ class SubmissionExporter(NotebookExporter):
             rejoin_lines(notebook)
         resources = {**(resources or {}), "metadata": {"name": path.stem, "path": str(path.parent)}}
         return self.from_notebook_node(notebook, resources=resources, **kwargs)
+
+
+def _first_bytes(path: Path) -> bytes:
+    """A file's content, or enough of it to be refused."""
+    with path.open("rb") as file:
+        return file.read(MAX_NOTEBOOK_BYTES + 1)
 
 
 def _shaped(cell: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ WARM_UP = [
     "import course, ipywidgets, anywidget, tqdm.auto, course.widgets, course.plots, course.carry, kernels",
     "from course.checks import sheet\nfor name in sheet.lessons():\n    course.begin(name)",
     "import matplotlib as mpl\nmpl.rcdefaults()\nlist(course.carry._modules())",
+    "[getattr(course.widgets, name) for name in course.widgets.LATER]",
     "1 / 0",
 ]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from course.checks import rows, scale
+from course.checks import apart, rows, scale
 from course.checks.compare import within
 from course.checks.sample import Rule, Sample, calculated, first_of, in_all, lines
 
@@ -124,4 +124,5 @@ RELATIONS: list[Rule] = [
     rows.other_scores, _all_the_same, _an_argument, _another_result, _entrywise, _opposite, _moved,
     scale.off_by_a_count, scale.scaled, scale.off_by_an_argument, scale.shifted, rows.lines_alike, rows.shared_equally,
     rows.sums_lost, rows.line_by_line, _another_order,
+    apart.apart_from_a_term, apart.rows_moved_and_scaled,
 ]  # fmt: skip

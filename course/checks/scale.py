@@ -147,6 +147,7 @@ ARGUMENT_USED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "The result is too large by exactly `{}`: is it added once too often?": lambda want, a: want + a,
     "`{}` is subtracted where it should be added.": lambda want, a: want - 2 * a,
     "`{}` is added twice too often, or where it should be subtracted.": lambda want, a: want + 2 * a,
+    "The result is `{}` minus what it should be.": lambda want, a: a - want,
     "The result should still be multiplied by `{}`.": lambda want, a: want / a,
     "The result is multiplied by `{}` once too often.": lambda want, a: want * a,
 }

@@ -151,7 +151,7 @@ def look_inside(tokens: Tensor, p: Parameters, heads: int, replace: Replace | No
         stations, residuals = [*stations, f"+ attention {layer + 1}"], [*residuals, x]
         if "ffn" in block:
             x = x + _feed_forward(x, block)
-            stations, residuals = [*stations, f"+ feed-forward {layer + 1}"], [*residuals, x]
+            stations, residuals = [*stations, f"+ FFN {layer + 1}"], [*residuals, x]
     outputs, weights = (torch.stack(part) for part in zip(*seen, strict=True))
     return Inside(stations, torch.stack(residuals), outputs, weights, logit_lens(x, p))
 

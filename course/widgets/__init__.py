@@ -1,5 +1,8 @@
 """Live pictures for the lessons. Python computes with the student's own function, the views draw."""
 
+from importlib import import_module
+from typing import Any
+
 from course.widgets.attention_plane import attention_plane
 from course.widgets.cache_budget import cache_budget
 from course.widgets.conveyor_spotlight import conveyor_spotlight
@@ -9,13 +12,10 @@ from course.widgets.encoder_steps import encoder_steps
 from course.widgets.gelu_curve import gelu_curve
 from course.widgets.head_flow import head_flow
 from course.widgets.head_patterns import head_patterns
-from course.widgets.induction_stripe import induction_stripe
-from course.widgets.kv_cache_lab import kv_cache_lab
 from course.widgets.loss_lab import loss_lab
 from course.widgets.mask_lab import mask_lab
 from course.widgets.norm_lab import norm_lab
 from course.widgets.offset_clock import offset_clock
-from course.widgets.residual_bus import residual_bus
 from course.widgets.rope_dial import rope_dial
 from course.widgets.round_trip import round_trip
 from course.widgets.saturation import softmax_saturation
@@ -26,7 +26,6 @@ from course.widgets.softmax_lab import softmax_lab
 from course.widgets.split_map import split_map
 from course.widgets.token_attention import token_attention
 from course.widgets.valley_lab import valley_lab
-from course.widgets.whole_course import whole_course
 
 __all__ = [
     "attention_plane",
@@ -57,3 +56,18 @@ __all__ = [
     "valley_lab",
     "whole_course",
 ]
+
+# These need torch, which takes a second to import: the chapters in NumPy do without.
+LATER = {
+    "induction_stripe": "stripe",
+    "kv_cache_lab": "cache_growth",
+    "residual_bus": "bus",
+    "whole_course": "assembly",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the widgets in LATER when a lesson asks for them."""
+    if name not in LATER:
+        raise AttributeError(f"There is no widget {name!r}. There are: {', '.join(__all__)}.")
+    return getattr(import_module(f"course.widgets.{LATER[name]}"), name)

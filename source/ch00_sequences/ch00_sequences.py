@@ -472,8 +472,8 @@ conveyor_spotlight(rnn_step)
 # - **all pairs**: $(n, n)$ weights times $(n, d)$ tokens, the product that mixes all tokens in attention. These are
 #   $n^2 d$ multiplications: at $n = 2d = 128$ as many as the others, and more beyond.
 #
-# Each number is the median of nine measurements. A measurement is the fastest of five runs, as your computer does other
-# things in between.
+# Each number is the median of five measurements. A measurement is the fastest of three runs, as your computer does
+# other things in between.
 
 # %% demonstration=true
 import time
@@ -485,8 +485,8 @@ both = np.vstack([w_h, w_x])
 
 
 def median_time(function, *arguments) -> float:
-    """Milliseconds that a call takes: the median of 9 measurements, each the fastest of 5 runs."""
-    times = np.zeros((9, 5))
+    """Milliseconds that a call takes: the median of 5 measurements, each the fastest of 3 runs."""
+    times = np.zeros((5, 3))
     for place in np.ndindex(times.shape):
         start = time.perf_counter()
         function(*arguments)
@@ -534,7 +534,7 @@ plt.show()
 # functions, and each call costs about a microsecond whatever it does. A compiled loop would be faster. But no compiler
 # can put the $n$ steps into one product, because each needs the result of the step before. That waiting is the point: a
 # GPU with thousands of units has nothing to give them while it waits for a single small step. The price of the
-# spotlight is $n^2$: ch09 and m22 are about paying less.
+# spotlight is $n^2$: FlashAttention and its kin are about paying less.
 
 # %%
 progress("ch00")

@@ -8,7 +8,8 @@
 #
 # {{exercises}}
 #
-# **Time** about 45 minutes. **Before this** ch01 (dot products, softmax, weighted averages). **You need** matrix
+# **Time** about 45 minutes. **Before this** [ch01 Attention from
+# scratch](../ch01_attention/ch01_attention.ipynb) (dot products, softmax, weighted averages). **You need** matrix
 # products and NumPy indexing.
 #
 # **Where this is used** Everywhere: the encoder and decoder of [Vaswani et al. 2017](https://arxiv.org/abs/1706.03762),
@@ -296,4 +297,5 @@ progress("ch02")
 # **Now you can read** section 3.2.1 of [Attention Is All You Need](https://arxiv.org/abs/1706.03762) (and its footnote
 # 4, which is your derivation), and the first page of [FlashAttention](https://arxiv.org/abs/2205.14135).
 #
-# **Next** ch03: one pattern of attention is not enough, so several heads look at once.
+# **Next** [ch03 Multi-head attention](../ch03_multi_head/ch03_multi_head.ipynb): one pattern of attention is not
+# enough, so several heads look at once.

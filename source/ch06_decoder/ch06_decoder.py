@@ -8,8 +8,10 @@
 #
 # {{exercises}}
 #
-# **Time** about 60 minutes. **Before this** ch02 (attention), ch05 (layer norm, feed-forward, residuals). **You need**
-# boolean arrays in NumPy.
+# **Time** about 60 minutes. **Before this** [ch02 Scaled dot-product
+# attention](../ch02_scaled_dot_product/ch02_scaled_dot_product.ipynb) and [ch05 The encoder
+# block](../ch05_encoder/ch05_encoder.ipynb) (layer norm, feed-forward, residuals). **You need** boolean arrays in
+# NumPy.
 #
 # **Where this is used** GPT, Llama and most other language models are stacks of causal blocks (without the
 # cross-attention). Whisper's decoder is a stack of blocks like the one you build, with several heads; T5's differs in
@@ -377,4 +379,5 @@ progress("ch06")
 # **Now you can read** sections 3.1 and 3.2.3 of [Attention Is All You Need](https://arxiv.org/abs/1706.03762), and
 # [Xiong et al. 2020](https://arxiv.org/abs/2002.04745) on why the norm moved inside.
 #
-# **Next** ch07: a stack of these blocks (without cross-attention) learns to write.
+# **Next** [ch07 Training](../ch07_training/ch07_training.ipynb): a stack of such blocks (without cross-attention, with
+# several heads) learns to write.

@@ -153,7 +153,7 @@ class KVCache:
 # </details>
 #
 # `truncate` is the undo button: a chat that is edited, or a guess that is rejected
-# ([m28 Speculative decoding](../m28_speculative_decoding/m28_speculative_decoding.ipynb)), only drops the last columns.
+# (speculative decoding makes many), only drops the last columns.
 #
 # ## 2. One query against the cache
 #
@@ -536,8 +536,7 @@ plt.show()
 # a layer holds for each new token. Servers reserve the room beforehand.
 #
 # **When this holds** On your machine, with this small model, in float32, on one thread, for one text. Larger models
-# spend a smaller share of their time on calls. [m21 KV cache: prefill and decode](../m21_kv_cache/m21_kv_cache.ipynb)
-# reads the whole prompt in one pass, and measures whole texts.
+# spend a smaller share of their time on calls. Real servers read the whole prompt in one pass (prefill).
 
 # %%
 progress("ch08")
@@ -554,5 +553,6 @@ progress("ch08")
 # proposed because of this cache; [Pope et al. 2022](https://arxiv.org/abs/2211.05102) on what inference costs in large
 # models; [Ainslie et al. 2023](https://arxiv.org/abs/2305.13245) on grouped-query attention.
 #
-# **Next** [ch09 MoE and scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb): more parameters without more work for
-# each token. Back to [ch07 Training](../ch07_training/ch07_training.ipynb).
+# **Next** [ch10 What makes it work](../ch10_composition/ch10_composition.ipynb): you look inside the model that you
+# trained. (ch09, on mixtures of experts, is still to come.) Back to
+# [ch07 Training](../ch07_training/ch07_training.ipynb).

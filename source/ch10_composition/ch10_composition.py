@@ -415,6 +415,7 @@ figure, axes = plt.subplots()
 for shift, kind, row in ((-0.2, "set to zero", losses[0]), (0.2, "set to its mean", losses[1])):
     axes.bar([i + shift for i in range(len(names))], row, width=0.4, label=kind)
 axes.axhline(loss_without(), color=plots.GREY, linestyle="--", label="all heads")
+axes.set_axisbelow(True)
 axes.set_xticks(range(len(names)), [f"{layer + 1}.{head}" for layer, head in names])
 axes.set(xlabel="head that is switched off (layer.head)", ylabel="loss in nats", title="What each head is needed for")
 axes.legend()
@@ -510,14 +511,14 @@ for name, colour in (("previous", plots.QUERY), ("induction", plots.ATTENTION)):
     for layers in (2, 1):
         curve(middle, layers, name, f"{name}, layers: {layers}", colour)
 left.set(title="Loss on what can be foretold", xlabel="step", ylabel="loss in nats", ylim=(0, None))
-middle.set(title="Highest score of any head", xlabel="step", ylabel="score", ylim=(0, 1))
+middle.set(title="Highest score of any head", xlabel="step", ylabel="score", ylim=(0, 1.3))
 attention = attention_on_probe(fitted[2][0])
 best = int(score_of(attention, period).argmax())
 right.imshow(attention[best], cmap="Purples", vmin=0, vmax=1)
 right.set(title=f"Head {best // heads + 1}.{best % heads}: the stripe", xlabel="key", ylabel="query")
 right.grid(False)
-for panel in (left, middle):
-    panel.legend(fontsize=8)
+left.legend(fontsize=8, loc="center right")
+middle.legend(fontsize=8, loc="upper left", ncols=2)
 plt.show()
 
 # %% [markdown]
@@ -525,9 +526,14 @@ plt.show()
 # that tokens come *again*, so it prefers those it has seen. Then it falls, within a few hundred steps, from about 3
 # nats to a few tenths. At the same steps both scores rise, and the stripe has appeared. With one layer the loss comes
 # to rest near 3 nats and the induction score stays near 0.1. On fresh tokens both stay above 4 nats ($\ln 64 = 4.16$ is
-# guessing), as they must: those are random.
+# guessing), as they must: those are random. During the fall that loss even rises for a while: the new heads copy where
+# there is nothing to copy, until they have learned when to keep silent.
 #
-# **When this holds** TABLE
+# **When this holds** `tools/measure_induction.py` repeats both trainings from other random beginnings and prints the
+# table. With two layers 5 of 5 models got it: their loss on what can be foretold first fell under 1 nat between steps
+# 520 and 700 and ended between 0.15 and 0.23, and the best head's induction score between 0.80 and 0.86. With one layer
+# 0 of 5 did in the same 1,200 steps: the loss ended near 2.9, the best score at 0.08. Another width, learning rate or
+# kind of text moves the fall to another step. Rounding differs from machine to machine, in the last digits.
 #
 # ### What is known, and what this shows
 #
@@ -611,6 +617,5 @@ progress("ch10")
 # al. 2022](https://arxiv.org/abs/2206.07682) and, against it, [Schaeffer et al.
 # 2023](https://arxiv.org/abs/2304.15004).
 #
-# **Next** The beginner's path ends here, and you have walked all of it. The advanced modules build each part at its
-# full size, up to a GPT-2 with 124 million parameters. Back: [ch09 MoE and
-# scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb).
+# **Next** The beginner's path ends here, and you have walked all of it (but for ch09, on mixtures of experts, which is
+# still to come). Back: [ch08 KV cache and inference](../ch08_inference/ch08_inference.ipynb).

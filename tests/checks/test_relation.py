@@ -35,7 +35,7 @@ def samples(seed: int, change: Change, shapes: list[tuple[int, ...]], kind: str 
         scores = rng.standard_normal(shape)
         want = {"float": scores, "positive": np.exp(scores), "weights": softmax(scores), "bool": scores > 0}[kind]
         arguments = {"x": rng.standard_normal(shape), "k": rng.standard_normal((shape[0], 4 * shape[0] + 1))}
-        arguments["b"] = rng.standard_normal(shape[-1:])
+        arguments["b"], arguments["g"] = rng.standard_normal(shape[-1:]), 1 + rng.random(shape[-1:])
         other = {"item 1": rng.standard_normal(shape)}
         have = np.asarray(change(want, arguments | other))
         made.append(Sample(want, have, exact if kind == "bool" else loose, arguments, other))
@@ -52,6 +52,7 @@ CHANGES: dict[str, tuple[Change, str, list[tuple[int, ...]], str]] = {
     "`x` itself, unchanged": (lambda w, a: a["x"], "float", TABLES, ""),
     "the numbers of item 1": (lambda w, a: a["item 1"], "float", TABLES, ""),
     "this is minus the right result": (lambda w, a: -w, "float", TABLES, ""),
+    "`x` minus what it should be": (lambda w, a: a["x"] - w, "float", TABLES, ""),
     "1 minus what it should be": (lambda w, a: 1 - w, "float", TABLES, ""),
     "True and False are swapped": (lambda w, a: ~w, "bool", SQUARES, ""),
     "absolute values": (lambda w, a: np.abs(w), "float", TABLES, ""),
@@ -96,6 +97,13 @@ CHANGES: dict[str, tuple[Change, str, list[tuple[int, ...]], str]] = {
     "Each row is right but for a factor": (lambda w, a: w * a["x"][:, :1], "float", TABLES, ""),
     "Each column is right but for a factor": (lambda w, a: w * a["k"][:1, : w.shape[1]], "float", [(3, 3), (5, 4)], ""),
     "Each row is right but for a number to add": (lambda w, a: w + a["x"][:, :1], "float", TABLES, ""),
+    "Apart from `b`, which is added, every entry is 3 times": (
+        lambda w, a: 3 * (w - a["b"]) + a["b"], "float", TABLES, "what it should be"),
+    "Apart from `b`, which is added, each row is right but for a factor": (
+        lambda w, a: a["x"][:, :1] * (w - a["b"]) + a["b"], "float", TABLES, ""),
+    "Apart from `g` and `b`, each row is right but for its centre and its scale": (
+        lambda w, a: a["g"] * (a["x"][:, :1] * (w - a["b"]) / a["g"] + a["x"][:, 1:2]) + a["b"], "float",
+        [(2, 5), (4, 4)], ""),
     "All rows are the same": (lambda w, a: w * 0 + a["x"][:1], "float", TABLES, ""),
     "All columns are the same": (lambda w, a: w * 0 + a["x"][:, :1], "float", TABLES, ""),
     "all entries that are not 0 are equal": (
@@ -237,6 +245,7 @@ TRUE: dict[str, Callable[[Sample], bool]] = {
     r"`x` itself": lambda s: (s.have == s.arguments["x"]).all(),
     r"numbers of item 1": lambda s: (s.have == s.others["item 1"]).all(),
     r"minus the right": lambda s: (s.have == -s.want).all(),
+    r"`x` minus what": lambda s: (s.have == s.arguments["x"] - s.want).all(),
     r"1 minus what": lambda s: (s.have == 1 - s.want).all(),
     r"absolute values": lambda s: (s.have == abs(s.want)).all(),
     r"the square of": lambda s: (s.have == s.want**2).all(),

@@ -11,7 +11,7 @@ from course.supplied.ch07 import init_decoder
 from course.trained import Trained
 from course.widgets import cache_budget, kv_cache_lab
 from course.widgets.cache_budget import MODELS
-from course.widgets.kv_cache_lab import CAPACITY, KEYS
+from course.widgets.cache_growth import CAPACITY, KEYS
 
 CHARACTERS = ["\n", " ", *"ISTMabcdefghijklmnopqrstuvwxyz"]
 

@@ -70,6 +70,7 @@ def test_a_wrong_score_is_drawn_and_marked(score):
     assert "cw-wrong" in card._status._dom_classes
     assert ("induction_score", "previous_token_score")[score] in card._status.value
     assert any(card.scores.wrong)
+    assert [column["judged"] for column in card.scores.columns] == [score == 1, score == 0]
 
 
 def test_the_last_station_is_the_model_itself():
@@ -78,7 +79,7 @@ def test_the_last_station_is_the_model_itself():
         card.position.value = position
         ids = card.model.encode(card.line.value)
         expected = ch07.decoder_logits(ids, card.model.p, card.model.heads)[0, position].softmax(-1)
-        np.testing.assert_allclose(card.table.values[-1], expected.sort(descending=True).values[:8], rtol=1e-4)
+        np.testing.assert_allclose(card.table.values[-1], expected.sort(descending=True).values[:12], rtol=1e-4)
 
 
 def test_stepping_lights_a_station_and_its_row():

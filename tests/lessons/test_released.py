@@ -69,3 +69,11 @@ def test_released_notebook_gets_no_points(lesson: str, classroom: Classroom) -> 
     assert [i for i, text in graded.said.items() if not UNSOLVED.search(text)] == []
     assert "Traceback" not in " ".join(graded.said.values())
     assert len(UNSOLVED.findall(graded.feedback)) >= len(definitions(lesson))
+
+
+def test_links_to_other_lessons_lead_somewhere(lesson: str) -> None:
+    """A dead link in a chapter's last line is where a student stops."""
+    text = (ROOT / "release" / lesson / f"{lesson}.ipynb").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\((?:\.\./)?(\w+/\w+\.ipynb)\)", text))
+    assert linked
+    assert [path for path in sorted(linked) if not (ROOT / "release" / path).exists()] == []

@@ -6,6 +6,7 @@ import functools
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from autograder.exercise import find
 from course import trained
-from course.supplied import ch07, ch10
+from course.supplied import ch04, ch07, ch10
 
 SIZES = [(1, 3, 4), (2, 5, 3), (4, 7, 2)]
 
@@ -128,6 +129,8 @@ def test_ch10_rotation_is_multiplication_by_complex_numbers():
     angles = torch.outer(torch.arange(5.0, dtype=torch.float64), 10000.0 ** (-torch.arange(0, 8, 2) / 8))
     turned = torch.view_as_complex(x.unflatten(-1, (4, 2))) * torch.polar(torch.ones_like(angles), angles)
     torch.testing.assert_close(ch10.rotate(x), torch.view_as_real(turned).flatten(-2), rtol=1e-6, atol=1e-6)
+    by_ch04 = torch.stack([torch.from_numpy(ch04.apply_rope(head.numpy(), np.arange(5))) for head in x])
+    torch.testing.assert_close(ch10.rotate(x), by_ch04, rtol=1e-6, atol=1e-6)
 
 
 def torch_block(block: dict[str, Any], d: int, heads: int) -> torch.nn.TransformerEncoderLayer:

@@ -14,7 +14,7 @@ from course.checks import sheet
 from course.supplied import ch07, ch10
 from course.tracking import progress
 from course.widgets.base import Card, Driven, Stepper, button, row
-from course.widgets.residual_bus import CELLS, LINES, own_model, visible
+from course.widgets.bus import CELLS, LINES, own_model, visible
 from course.widgets.views import Flow
 
 TEMPERATURE = 0.5
@@ -34,7 +34,7 @@ STEPS = [
 BOXES = [
     ("text", "text", 0, 0, 0, "plain", "ch00: tokenize_chars"),
     ("ids", "token ids", 1, 0, 0, "plain", "ch00: encode"),
-    ("embedding", "embedding + position", 2, 0, 1, "plain", "ch04: without positions, order is lost"),
+    ("embedding", "embed + position", 2, 0, 1, "plain", "ch04: without positions, order is lost"),
     ("queries", "queries", 3, 1, 2, "query", "ch02: project_qkv"),
     ("keys", "keys", 3, 2, 2, "key", "ch02: project_qkv"),
     ("values", "values", 3, 3, 2, "value", "ch02: project_qkv"),

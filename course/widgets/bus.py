@@ -15,7 +15,7 @@ from course.widgets.base import Card, Driven, Stepper, row
 from course.widgets.views import Flow, Heatmap
 
 LINES = ["Shall I compare thee to a summ", "When I do count the clock that", "My mistress' eyes are nothing "]
-MOST = 8  # candidates shown
+MOST = 12  # candidates shown
 CELLS = 12  # of the stream's numbers, shown in each station
 
 
@@ -86,12 +86,12 @@ class ResidualBus(Card):
         stream = self.inside.residuals[:, self.position.value]
         for i, (station, guess) in enumerate(zip(self.inside.stations, guesses, strict=True)):
             name = "embedding" if i == 0 else f"stream {i}"
-            boxes.append({"name": name, "label": name, "x": 2 * i, "y": 0, "width": 1.1, "role": "value",
+            boxes.append({"name": name, "label": name, "x": 2 * i, "y": 0, "width": 1.4, "role": "plain",
                           "values": stream[i, :CELLS], "shape": f"\u2192 {guess}", "step": i, "wrong": bool(wrong[i]),
                           "note": f"the first {CELLS} of {stream.shape[1]} numbers of the stream"})  # fmt: skip
             if i:
                 before, block = boxes[0 if i == 1 else -3]["name"], station.removeprefix("+ ")
-                boxes.append({"name": block, "label": block, "x": 2 * i - 1, "y": 1, "width": 1.1, "step": i,
+                boxes.append({"name": block, "label": block, "x": 2 * i - 1, "y": 1, "width": 1.4, "step": i,
                               "values": (stream[i] - stream[i - 1])[:CELLS], "note": "what it adds to the stream",
                               "role": "attention" if "attention" in block else "plain"})  # fmt: skip
                 arrows += [{"source": before, "target": name, "label": "", "step": i},

@@ -80,8 +80,10 @@ class InductionStripe(Card):
             title=f"Head {self.head.value}", masked=np.triu(np.ones(self.shown.shape, bool), 1),
         )  # fmt: skip
         self.scores.show(
-            columns=[{"title": "previous token", "values": previous.values[0], "vmax": 1.0},
-                     {"title": "induction", "values": score.values[0], "vmax": 1.0}],
+            columns=[
+                {"title": title, "values": drawn.values[0], "vmax": 1.0, "judged": bool(drawn.wrong().any())}
+                for title, drawn in (("previous token", previous), ("induction", score))
+            ],
             wrong=previous.wrong() | score.wrong(), greyed="course" in (score.source, previous.source),
         )  # fmt: skip
         first = previous if previous.source == "wrong" or score.source == "yours" else score
