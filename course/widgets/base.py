@@ -68,10 +68,18 @@ class Driven:
         which = next(i for i, o in enumerate(off) if len(o))
         place = tuple(int(i) for i in off[which][0])
         result = f"item {which} of the result" if len(values) > 1 else "the result"
+        where = f" first at {list(place)}" if place else ""
+        yours, right = _told_apart(values[which][place], expected[which][place])
         return (
-            f"Your `{self.name}` draws this, and it is not right yet: {result} differs first at {list(place)} "
-            f"(yours {values[which][place]:.3g}, right {expected[which][place]:.3g})."
+            f"Your `{self.name}` draws this, and it is not right yet: {result} differs{where} "
+            f"(yours {yours}, right {right})."
         )
+
+
+def _told_apart(yours: Any, right: Any) -> tuple[str, str]:
+    """Both numbers, with as many digits as it takes to see the difference."""
+    pairs = [(f"{yours:.{digits}g}", f"{right:.{digits}g}") for digits in (3, 6, 9)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
 
 
 def _tuple(result: Any) -> tuple[Any, ...]:

@@ -52,8 +52,8 @@ class LossLab(Card):
         self.loss = Driven(with_torch(cross_entropy), minus_log_softmax, "cross_entropy")
         self.p = slider(0.25, 0.01, 0.99, 0.01, "P(correct)")
         self.bars = Bars(
-            labels=[TARGET, *OTHERS, f"{VOCAB_SIZE - 1 - len(OTHERS)} others"], role="key",
-            heading_before=f"\u201c\u2026{TEXT[-18:]}\u201d: which character is next? Right is", heading_chip=TARGET,
+            labels=[TARGET, *OTHERS, f"{VOCAB_SIZE - 1 - len(OTHERS)} others"], role="plain",
+            heading_before=f"\u201c\u2026{TEXT[-12:]}\u201d goes on with", heading_chip=TARGET,
             chip_role="value",
         )  # fmt: skip
         self.curves = Curves(

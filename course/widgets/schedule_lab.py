@@ -43,10 +43,13 @@ class ScheduleLab(Card):
     def __init__(self, schedule: Callable[..., Any] | None = None):
         self.rates = Driven(at_steps(schedule), at_steps(warmup_cosine), "lr_schedule")
         self.warmup, self.total = whole(100, 0, 300, 10, "warm-up"), whole(1000, 400, 2000, 50, "total")
-        self.peak, self.floor = slider(5.0, 0.5, 10.0, 0.1, "peak / 1000"), slider(0.5, 0.0, 5.0, 0.1, "floor / 1000")
+        self.peak, self.floor = (
+            slider(5.0, 0.5, 10.0, 0.1, "peak, thousandths"),
+            slider(0.5, 0.0, 5.0, 0.1, "floor, thousandths"),
+        )
         self.step = whole(300, 0, 2200, 10, "step")
         self.curves = Curves(
-            x_label="step", y_label="learning rate / 1000", title="The learning rate over a training",
+            x_label="step", y_label="learning rate, thousandths", title="The learning rate over a training",
             description="The learning rate rises in a line in the warm-up and falls along half a cosine to the floor",
         )  # fmt: skip
         controls = [self.warmup, self.total, self.peak, self.floor, self.step]

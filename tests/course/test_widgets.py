@@ -45,6 +45,13 @@ def test_a_wrong_function_is_drawn_and_marked():
     assert "differs first at" in card._status.value
 
 
+def test_a_difference_is_told_with_the_digits_that_show_it():
+    near = Driven(lambda: np.array([1.0, 0.0049949]), lambda: np.array([1.0, 0.0049925]), "f")()
+    assert "differs first at [1] (yours 0.0049949, right 0.0049925)" in near.message
+    one = Driven(lambda: np.array(-1.39), lambda: np.array(1.39), "f")()
+    assert "the result differs (yours -1.39, right 1.39)" in one.message
+
+
 def test_moving_the_slider_moves_the_vector_and_the_weights():
     card = attention_plane(supplied.scaled_dot_product_attention)
     before = np.array(card.weights.values)
