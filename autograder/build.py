@@ -68,10 +68,13 @@ def _equivalent(old: bytes, new: bytes) -> bool:
     if trees[0] != trees[1] or arrays[0].keys() != arrays[1].keys():
         return False
     pairs = [(arrays[0][name], arrays[1][name]) for name in arrays[0]]
-    return all(
-        a.dtype == b.dtype and a.shape == b.shape and np.allclose(a, b, rtol=1e-12, atol=1e-12, equal_nan=True)
-        for a, b in pairs
-    )
+    return all(a.dtype == b.dtype and a.shape == b.shape and _same_but_last_bits(a, b) for a, b in pairs)
+
+
+def _same_but_last_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    """Of float32 the last bits are larger, and a wrong answer's sums, kept as they came, may magnify them."""
+    rtol, atol = (1e-4, 1e-5) if a.dtype == np.float32 else (1e-12, 1e-12)
+    return np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
 
 
 def _header(data: bytes) -> object:

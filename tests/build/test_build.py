@@ -127,6 +127,15 @@ def test_last_bits_of_another_processor_are_not_stale(tree: Path, factor: float,
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(("dtype", "change", "same"), [
+    (np.float32, 1e-6, True), (np.float32, 1e-3, False), (np.float64, 1e-14, True), (np.float64, 1e-6, False),
+])  # fmt: skip
+def test_last_bits_are_larger_in_float32(dtype: type, change: float, same: bool) -> None:
+    """torch sums in another order on another number of threads."""
+    numbers = np.array([7.4, -0.3, np.nan, np.inf], dtype)
+    assert builder._same_but_last_bits(numbers, (numbers * (1 + change)).astype(dtype)) == same
+
+
 @pytest.mark.parametrize(("change", "stale"), [(1e-14, False), (1e-6, True)])
 def test_last_digits_of_single_numbers_are_not_stale(tree: Path, change: float, stale: bool) -> None:
     """Results that are plain floats stand in the file's text."""
