@@ -370,7 +370,7 @@ from time import perf_counter
 
 from tqdm.auto import tqdm
 
-n, d_model, rounds, budget = 128, 128, 60, 6.0  # at most so many rounds, and so many seconds
+n, d_model, rounds, budget = 128, 128, 40, 2.5  # at most so many rounds, and so many seconds
 head_counts = [1, 2, 4, 8, 16]
 rng = np.random.default_rng(3)
 x = rng.standard_normal((n, d_model))
