@@ -603,8 +603,8 @@ plt.show()
 # verses, real words and many that only sound like some. Run the cell again with `steps = 2000`, or another temperature
 # (the 0.7 in `written`).
 #
-# **When this holds** With these settings, on one core: four seeds gave held-out losses from 1.79 to 1.84. The training takes
-# about half a minute on an ordinary core and longer on a busy one. With many more steps the training loss keeps
+# **When this holds** With these settings, on one core: four seeds gave held-out losses from 1.79 to 1.84. The training
+# takes about half a minute on an ordinary core and longer on a busy one. With many more steps the training loss keeps
 # falling, but the held-out loss turns and rises: 85,000 characters are few, and the model begins to learn them by
 # heart.
 #
