@@ -369,7 +369,7 @@ class decoder_logits:
             return _norm(x, p["norm"])
 
         def embedding_not_transposed(tokens, p, heads):
-            """norm(x) is (B, T, d_model) and the embedding (V, d_model). To get V scores, multiply by its transpose, embed.T."""
+            """`norm(x)` is (B, T, d_model) and the embedding (V, d_model). To get V scores, multiply by its transpose, embed.T."""
             x = p["embed"][tokens] + p["position"][: tokens.shape[1]]
             for one in p["blocks"]:
                 x = _block(x, one, heads)

@@ -472,8 +472,8 @@ conveyor_spotlight(rnn_step)
 # - **all pairs**: $(n, n)$ weights times $(n, d)$ tokens, the product that mixes all tokens in attention. These are
 #   $n^2 d$ multiplications: at $n = 2d = 128$ as many as the others, and more beyond.
 #
-# Each number is the median of nine measurements. A measurement is the fastest of five runs, as your computer does other
-# things in between.
+# Each number is the median of five measurements. A measurement is the fastest of three runs, as your computer does
+# other things in between.
 
 # %% demonstration=true
 import time
@@ -485,8 +485,8 @@ both = np.vstack([w_h, w_x])
 
 
 def median_time(function, *arguments) -> float:
-    """Milliseconds that a call takes: the median of 9 measurements, each the fastest of 5 runs."""
-    times = np.zeros((9, 5))
+    """Milliseconds that a call takes: the median of 5 measurements, each the fastest of 3 runs."""
+    times = np.zeros((5, 3))
     for place in np.ndindex(times.shape):
         start = time.perf_counter()
         function(*arguments)

@@ -55,7 +55,7 @@ def test_the_schedule_and_the_valley_follow_their_sliders(open_lesson: OpenLesso
     lesson.picture("ch07-dark-schedule-wrong", SCHEDULE)
     assert "passed" in lesson.write("ch07.lr_schedule", solution("ch07.lr_schedule")).inner_text()
     output = lesson.run(SCHEDULE)
-    output.get_by_role("slider", name="warm-up").press("Home")
+    output.get_by_role("slider", name="warm-up", exact=True).press("Home")
     output.get_by_role("slider", name="step", exact=True).press("Home")
     lesson.settle()
     expect(output.get_by_text("Step 0: learning rate 0.005. On the way down.")).to_be_visible()
