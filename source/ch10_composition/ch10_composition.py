@@ -526,8 +526,8 @@ plt.show()
 # that tokens come *again*, so it prefers those it has seen. Then it falls, within a few hundred steps, from about 3
 # nats to a few tenths. At the same steps both scores rise, and the stripe has appeared. With one layer the loss comes
 # to rest near 3 nats and the induction score stays near 0.1. On fresh tokens both stay above 4 nats ($\ln 64 = 4.16$ is
-# guessing), as they must: those are random. During the fall that loss even rises for a while: the new heads copy where
-# there is nothing to copy, until they have learned when to keep silent.
+# guessing), as they must: those are random. During the fall that loss even rises for a while, probably because the new
+# heads copy also where there is nothing to copy.
 #
 # **When this holds** `tools/measure_induction.py` repeats both trainings from other random beginnings and prints the
 # table. With two layers 5 of 5 models got it: their loss on what can be foretold first fell under 1 nat between steps
