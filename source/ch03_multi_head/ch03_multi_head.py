@@ -370,7 +370,7 @@ from time import perf_counter
 
 from tqdm.auto import tqdm
 
-n, d_model, rounds, budget = 128, 128, 60, 6.0  # at most so many rounds, and so many seconds
+n, d_model, rounds, budget = 128, 128, 40, 2.5  # at most so many rounds, and so many seconds
 head_counts = [1, 2, 4, 8, 16]
 rng = np.random.default_rng(3)
 x = rng.standard_normal((n, d_model))
@@ -443,10 +443,10 @@ plt.show()
 
 # %% [markdown]
 # **What you should see** Left: parameters and FLOPs are the same for every number of heads, only the attention weights
-# grow. Right: the time is *not* the same. It grows with the number of heads, although the FLOPs do not. Compare the two
-# lower lines to see why on your machine. The softmax has to visit every attention weight, and with 8 heads there are 8
-# times as many. The matrix products do equal work in smaller pieces, which libraries handle a little less efficiently,
-# or just as well, depending on the machine.
+# grow. Right: the time is *not* the same, although the FLOPs are. One head and two may hardly differ; towards 16 the
+# time grows clearly. Compare the two lower lines to see why on your machine. The softmax has to visit every attention
+# weight, and with 16 heads there are 16 times as many. The matrix products do equal work, but in smaller pieces, which
+# takes somewhat longer. (The two parts are timed by themselves, so they need not add up to the whole.)
 #
 # **When this holds** These are times of NumPy on a CPU, for $n = d_{model}$, and they jump about when the machine is
 # busy with other things; so trust the trend and not the last digit. For $n$ much smaller than $d_{model}$ the
