@@ -1,6 +1,6 @@
 """Train ch10's attention-only models over many seeds, and say how often induction appears: with two layers, with one.
 
-    python tools/measure_induction.py               prints the table (five seeds; about three minutes on one core)
+    python tools/measure_induction.py               prints the table (ten seeds; about five minutes on one core)
     python tools/measure_induction.py --write       trains seed 0 and writes course/checkpoints/ch10_induction
 
 One thread; the same machine and torch give the same numbers, others nearly the same.
@@ -36,7 +36,7 @@ Flat = dict[str, Tensor]
 def main() -> None:
     """Print the table, or train and write the checkpoint."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--seeds", type=int, default=5)
+    arguments.add_argument("--seeds", type=int, default=10)
     arguments.add_argument(
         "--steps", type=int, default=RECIPE["steps"], help="other than the lesson's, to see longer runs"
     )

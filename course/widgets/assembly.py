@@ -25,7 +25,7 @@ STEPS = [
     (("ch01", "ch02"), "queries, keys and values"),
     (("ch06",), "weights: the mask hides what is still to come"),
     (("ch03",), "several heads look, and write back together"),
-    (("ch05",), "norms and residuals hold it up; the feed-forward network thinks"),
+    (("ch05",), "norms and residuals hold it up; the feed-forward network works on each token"),
     (("ch09",), "experts can take the feed-forward network's place"),
     (("ch07",), "scores for the next character; the loss, and AdamW, which learns from it"),
     (("ch08",), "one character is chosen; the cache keeps keys and values for the next"),
@@ -39,9 +39,9 @@ BOXES = [
     ("keys", "keys", 3, 2, 2, "key", "ch02: project_qkv"),
     ("values", "values", 3, 3, 2, "value", "ch02: project_qkv"),
     ("weights", "weights", 4, 1.5, 3, "attention", "ch01: softmax; ch02: scaled; ch06: masked. Head 0 of block 1"),
-    ("heads", "heads", 5, 2, 4, "attention", "ch03: split_heads, merge_heads"),
+    ("heads", "heads", 5, 1.5, 4, "attention", "ch03: split_heads, merge_heads"),
     ("after attention", "+ attention", 5, 0, 4, "plain", "what the heads wrote is added to the stream"),
-    ("norm", "norm", 2, 2, 5, "plain", "ch05: layer_norm, before every sublayer"),
+    ("norm", "norm", 2, 2, 2, "plain", "ch05: layer_norm, before every sublayer"),
     ("feed-forward", "feed- forward", 6, 1, 5, "plain", "ch05: gelu between two matrices"),
     ("after feed-forward", "+ feed-forward", 7, 0, 5, "plain", "the block's result, after one block; more follow"),
     ("experts", "experts", 6, 2, 6, "plain", "ch09: top_k_gating, moe_forward (not in this model)"),
@@ -52,7 +52,7 @@ BOXES = [
 ]
 # source, target, step, kind
 ARROWS = [
-    ("text", "ids", 0, "flow"), ("ids", "embedding", 1, "flow"), ("embedding", "norm", 5, "flow"),
+    ("text", "ids", 0, "flow"), ("ids", "embedding", 1, "flow"), ("embedding", "norm", 2, "flow"),
     ("norm", "queries", 2, "flow"), ("norm", "keys", 2, "flow"), ("norm", "values", 2, "flow"),
     ("queries", "weights", 3, "flow"), ("keys", "weights", 3, "flow"),
     ("weights", "heads", 4, "flow"), ("values", "heads", 4, "flow"), ("heads", "after attention", 4, "flow"),
