@@ -142,4 +142,13 @@ def _unescaped(text: str) -> str:
         return text
 
 
-FILTERS: dict[str, Any] = {"markdown2html": harmless_markdown}  # for c.HTMLExporter.filters
+def as_it_is(html: str) -> str:
+    """Takes the place of nbconvert's `strip_files_prefix`.
+
+    That one looks for old addresses of pictures, of which nothing is left here, and takes an hour for a million `[`.
+    """
+    return html
+
+
+# for c.HTMLExporter.filters
+FILTERS: dict[str, Any] = {"markdown2html": harmless_markdown, "strip_files_prefix": as_it_is}

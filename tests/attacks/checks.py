@@ -62,7 +62,7 @@ class Before:
         Path("/proc/self/clear_refs").write_text("5")
         calls, others = len(target.ears.heard), target.others(attack.name)
         temporary, fds = set(os.listdir(target.folder / "tmp")), len(os.listdir("/proc/self/fd"))
-        return cls(descendants(os.getpid()), engine(False).pid, memory_mb("VmRSS"), others, calls, temporary, fds)
+        return cls(ours(), engine(False).pid, memory_mb("VmRSS"), others, calls, temporary, fds)
 
 
 def tried(target: Target, attack: Attack) -> tuple[Ran, list[str]]:
@@ -183,13 +183,37 @@ def unharmed(ran: Ran, before: Before) -> list[str]:
 def _left_over(before: Before) -> list[str]:
     """Processes that the attack left; the kernel gets a moment to end them."""
     deadline = time.monotonic() + 3
-    while (left := descendants(os.getpid()) - before.processes) and time.monotonic() < deadline:
+    while (left := ours() - before.processes) and time.monotonic() < deadline:
         time.sleep(0.05)
     names = []
     for pid in left:
         with contextlib.suppress(OSError):
             names.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:80])
     return names
+
+
+def ours() -> set[int]:
+    """Our processes, and all that came of them but one: the process that waits to be the next student's.
+
+    It alone of the zygote's children is still in the zygote's own namespaces; a student's can never go back there.
+    """
+    found = descendants(os.getpid())
+    zygotes = descendants(engine(False).pid or 0) - {engine(False).pid}
+    waiting = {pid for pid in zygotes if _parent(pid) in zygotes and _mounts(pid) == _mounts(_parent(pid))}
+    return found - waiting if len(waiting) == 1 else found
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(re.search(r"^PPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])
+    return -1
+
+
+def _mounts(pid: int) -> str:
+    """The mount namespace of a process."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/mnt")
+    return f"none: {pid}"
 
 
 def _others(ran: Ran, before: Others) -> list[str]:

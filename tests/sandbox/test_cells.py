@@ -271,7 +271,7 @@ NOISE = [
     (r"\x1b\[[0-9;]*m", ""),
     (r"0x[0-9a-f]{6,}", "0x"),
     (r"[0-9.]+ ?(ns|[µμ]s|ms|s)\b", "T"),
-    (r"[0-9.]+e[+-][0-9]+ T|T ± T|[0-9]+(\.[0-9]+)?it/s|\d\d:\d\d[<,]\S*", "T"),
+    (r"[0-9.]+e[+-]([0-9]+ )?T|T ± T|[0-9]+(\.[0-9]+)?it/s|\d\d:\d\d[<,]\S*", "T"),
     (r"/\S*?(ipykernel_\d+/\d+|ipython-input-\d+-\w+)\S*?(?=[:\s>),])|<ipython-input-\d+-\w+>", "CELL"),
     (r"CELL\.py|\b\d{5,}\.py", "CELL"),
     (r"\r\n", "\n"),  # a terminal's line end: `!` has one in Jupyter
