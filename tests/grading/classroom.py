@@ -137,6 +137,7 @@ class Classroom:
 
     def grade(self, student: str, lesson: str) -> Graded:
         """Autograde one submission, whether or not it was graded before."""
+        self.api.log.setLevel(logging.WARNING)  # all of nbgrader shares a logger, and another course may be quieter
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SAWarning)  # as course_config has it; pytest sets the filters back
             result = self.api.autograde(lesson, student)
