@@ -58,6 +58,11 @@ def written(number: float) -> str:
     return f"{number:.3g}"
 
 
+def per(ratio: float) -> str:
+    """Tokens for each parameter: 1.71, 20.0, 1,880."""
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
+
+
 def fitted(fit: Callable[..., Any] | None) -> Callable[..., Any] | None:
     """A function of two arrays that gives a and alpha as one array."""
     return fit and (lambda x, y: np.array([float(v) for v in fit(torch.tensor(x), torch.tensor(y))]))
@@ -70,7 +75,7 @@ class ScalingLab(Card):
         self.fit = Driven(fitted(fit), fitted(ch09.fit_power_law), "fit_power_law")
         plain = {"description_width": "initial"}
         self.law = w.Dropdown(options=list(LAWS), description="fit of", style=plain)
-        self.model = w.Dropdown(options=list(MODELS), description="as", style=plain, layout=w.Layout(width="160px"))
+        self.model = w.Dropdown(options=list(MODELS), description="sizes of", style=plain, layout=w.Layout(width="190px"))
         self.compute = self._power(23.76, 18, 26, "compute C = 10^")
         self.size = self._power(10.85, 7, 13, "parameters N = 10^")
         best = button("Go to the best N", self._go)
@@ -85,8 +90,9 @@ class ScalingLab(Card):
         )  # fmt: skip
         controls = [self.law, self.model, self.compute, self.size, best]
         super().__init__("Spend a budget of compute", controls, [self.curves, self.best])
-        for control in (self.law, self.compute, self.size):
-            self.listen(control, "value", lambda _: None)
+        self.listen(self.law, "value", lambda _: None)
+        for control in (self.compute, self.size):
+            self.listen(control, "value", lambda _: self.model.set_trait("value", "none"))
         self.listen(self.model, "value", self._set)
         self.redraw()
 
@@ -135,10 +141,10 @@ class ScalingLab(Card):
     @staticmethod
     def _in_words(law: Law, n: float, d: float, best_n: float, best_d: float) -> str:
         return (
-            f"Line: N = {written(n)}, D = {written(d)} tokens, {d / n:.3g} tokens for each parameter; loss "
+            f"Line: N = {written(n)}, D = {written(d)} tokens, {per(d / n)} tokens for each parameter; loss "
             f"{law.loss(n, d):.3f} = {law.e:.2f} + {law.a / n**law.alpha:.3f} (too small) + "
             f"{law.b / d**law.beta:.3f} (too little read). Best: N = {written(best_n)}, D = {written(best_d)}, "
-            f"{best_d / best_n:.3g} tokens for each parameter; loss {law.loss(best_n, best_d):.3f}."
+            f"{per(best_d / best_n)} tokens for each parameter; loss {law.loss(best_n, best_d):.3f}."
         )
 
     def _show_best(self, ns: np.ndarray, ds: np.ndarray, by_n: Drawn, by_d: Drawn) -> None:
