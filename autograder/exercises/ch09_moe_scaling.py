@@ -557,14 +557,12 @@ def _spread(logits):
 # ---- parameters --------------------------------------------------------------------------------------------------
 
 
-def _counted(d_model, d_ff, experts, k, weights=2, b_1=1, b_2=1, routers=1, all_of=None, used=None):
+def _counted(p, k, router=1, size=torch.numel, tensors=("w_1", "b_1", "w_2", "b_2"), all_of=None, used=None):
     """A right count but for what is passed."""
-    one = weights * d_model * d_ff + b_1 * d_ff + b_2 * d_model
-    router = routers * d_model * experts
-    return {
-        "total": router + (experts if all_of is None else all_of) * one,
-        "active": router + (k if used is None else used) * one,
-    }
+    one = sum(size(p["experts"][0][name]) for name in tensors)
+    rest = router * size(p["router"])
+    everybody = len(p["experts"]) if all_of is None else all_of
+    return {"total": rest + everybody * one, "active": rest + (k if used is None else used) * one}
 
 
 @exercise(
@@ -578,80 +576,128 @@ class moe_parameters:
     tolerance = exact
 
     def cases(rng):
-        d_model, d_ff, experts = (int(rng.integers(low, 2 * low)) for low in (7, 15, 31))
-        for sizes in [(2, 3, 5, 1), (3, 7, 4, 2), (d_model, d_ff, experts, 3), (5, 4, 6, 6), (4096, 14336, 8, 2)]:
-            yield case(*sizes, label="d_model = {}, d_ff = {}, E = {}, k = {}".format(*sizes))
+        d_model, d_ff, experts = (int(rng.integers(low, 2 * low)) for low in (5, 11, 23))
+        for width, inner, number, k in [(2, 3, 5, 1), (3, 7, 4, 2), (d_model, d_ff, experts, 3), (4, 5, 7, 7), (6, 2, 9, 4)]:
+            _, p = _layer(rng, np.zeros((1, number)), width, inner)
+            yield case(p, k, label=f"d_model = {width}, d_ff = {inner}, E = {number}, k = {k}")
 
-    def reference(d_model, d_ff, experts, k):
+    def reference(p, k):
+        d_model, experts = p["router"].shape
+        d_ff = len(p["experts"][0]["b_1"])
         shapes = [(d_model, d_ff), (d_ff,), (d_ff, d_model), (d_model,)]
         expert = sum(math.prod(shape) for shape in shapes)
-        rest = sum(d_model for _ in range(experts))
-        return {"total": experts * expert + rest, "active": k * expert + rest}
+        return {"total": experts * (expert + d_model), "active": k * expert + experts * d_model}
 
     class misconceptions:
-        def router_forgotten(d_model, d_ff, experts, k):
-            """The router is missing: a matrix of d_model by E, which every token uses."""
-            return _counted(d_model, d_ff, experts, k, routers=0)
+        def router_forgotten(p, k):
+            """The router is missing, which every token uses."""
+            return _counted(p, k, router=0)
 
-        def router_for_k(d_model, d_ff, experts, k):
-            """You count the router for k experts. A token asks all E of them for their logit before it chooses."""
-            right = _counted(d_model, d_ff, experts, k)
+        def router_for_k(p, k):
+            """You count the router for k experts, or take k/E of everything. A token asks all E experts for their logit."""
+            d_model, experts = p["router"].shape
+            right = _counted(p, k)
             return right | {"active": right["active"] - d_model * (experts - k)}
 
-        def router_only_in_the_total(d_model, d_ff, experts, k):
+        def router_only_in_the_total(p, k):
             """The router is missing among the active parameters: every token uses the whole of it."""
-            right = _counted(d_model, d_ff, experts, k)
-            return right | {"active": right["active"] - d_model * experts}
+            return _counted(p, k) | {"active": _counted(p, k, router=0)["active"]}
 
-        def router_in_each_expert(d_model, d_ff, experts, k):
-            """You count a router for each expert. There is one router, d_model by E, for the whole layer."""
-            one = 2 * d_model * d_ff + d_ff + d_model + d_model * experts
-            return {"total": experts * one, "active": k * one}
+        def router_only_among_the_active(p, k):
+            """The router is missing in the total."""
+            return _counted(p, k) | {"total": _counted(p, k, router=0)["total"]}
 
-        def router_with_a_bias(d_model, d_ff, experts, k):
-            """You give the router a bias. It is a matrix of d_model by E and nothing else."""
-            right = _counted(d_model, d_ff, experts, k)
-            return {name: count + experts for name, count in right.items()}
+        def router_for_each_expert(p, k):
+            """You count the router once for each expert. There is one router for the whole layer."""
+            total, active = (_counted(p, k, router=times)[name] for times, name in ((len(p["experts"]), "total"), (k, "active")))
+            return {"total": total, "active": active}
 
-        def no_biases(d_model, d_ff, experts, k):
-            """The biases are missing: an expert has b_1 of width d_ff and b_2 of width d_model."""
-            return _counted(d_model, d_ff, experts, k, b_1=0, b_2=0)
+        def router_taken_away(p, k):
+            """You take the router's parameters away. They are parameters, too: add them."""
+            return _counted(p, k, router=-1)
 
-        def one_bias(d_model, d_ff, experts, k):
-            """b_2 is missing, which is d_model wide."""
-            return _counted(d_model, d_ff, experts, k, b_2=0)
+        def no_biases(p, k):
+            """The biases b_1 and b_2 are missing: they are parameters as well as the matrices."""
+            return _counted(p, k, tensors=("w_1", "w_2"))
 
-        def second_bias_only(d_model, d_ff, experts, k):
-            """b_1 is missing, which is d_ff wide."""
-            return _counted(d_model, d_ff, experts, k, b_1=0)
+        def second_bias_missing(p, k):
+            """b_2 is missing. Sum over all tensors of an expert."""
+            return _counted(p, k, tensors=("w_1", "b_1", "w_2"))
 
-        def one_matrix(d_model, d_ff, experts, k):
-            """You count one matrix of an expert. It has two, w_1 and w_2, of d_model times d_ff numbers each."""
-            return _counted(d_model, d_ff, experts, k, weights=1)
+        def first_bias_missing(p, k):
+            """b_1 is missing. Sum over all tensors of an expert."""
+            return _counted(p, k, tensors=("w_1", "w_2", "b_2"))
 
-        def three_matrices(d_model, d_ff, experts, k):
-            """You count three matrices. Some models have such experts (SwiGLU); these have two, w_1 and w_2."""
-            return _counted(d_model, d_ff, experts, k, weights=3)
+        def first_layer_only(p, k):
+            """You count w_1 and b_1 only. An expert has a second layer, w_2 and b_2."""
+            return _counted(p, k, tensors=("w_1", "b_1"))
 
-        def all_active(d_model, d_ff, experts, k):
+        def rows(p, k):
+            """You add the lengths of the tensors' first axes (len). Count all their entries: numel."""
+            return _counted(p, k, size=len)
+
+        def bytes_of_them(p, k):
+            """You count bytes (nbytes): a float32 takes 4 of them. Count the numbers: numel."""
+            return _counted(p, k, size=lambda tensor: tensor.nbytes)
+
+        def tensors(p, k):
+            """You count the tensors. Count the numbers in them: numel."""
+            return _counted(p, k, size=lambda tensor: 1)
+
+        def axes(p, k):
+            """You count the axes of the tensors. Count the numbers in them: numel."""
+            return _counted(p, k, size=torch.Tensor.dim)
+
+        def one_expert_in_all(p, k):
+            """Your total and your active parameters count one expert. There are E of them, and a token uses k."""
+            return _counted(p, k, all_of=1, used=1)
+
+        def all_active(p, k):
             """You count all experts as active. A token uses k of them."""
-            return _counted(d_model, d_ff, experts, k, used=experts)
+            return _counted(p, k, used=len(p["experts"]))
 
-        def one_active(d_model, d_ff, experts, k):
+        def one_active(p, k):
             """You count one active expert. A token uses k of them."""
-            return _counted(d_model, d_ff, experts, k, used=1)
+            return _counted(p, k, used=1)
 
-        def only_k_there(d_model, d_ff, experts, k):
+        def two_active(p, k):
+            """You always count two active experts. A token uses k of them."""
+            return _counted(p, k, used=2)
+
+        def one_in_the_total(p, k):
+            """Your total counts one expert. All E of them have to be kept."""
+            return _counted(p, k, all_of=1)
+
+        def only_k_there(p, k):
             """Your total counts k experts. All E of them have to be kept, whoever uses them."""
-            return _counted(d_model, d_ff, experts, k, all_of=k)
+            return _counted(p, k, all_of=k)
 
-        def the_other_way_round(d_model, d_ff, experts, k):
+        def idle_ones(p, k):
+            """Your active parameters are those of the idle experts. A token uses k experts, not E - k."""
+            return _counted(p, k, used=len(p["experts"]) - k)
+
+        def k_more(p, k):
+            """You add k to the number of experts. k of the E experts are used, there are no more for it."""
+            return _counted(p, k, all_of=len(p["experts"]) + k)
+
+        def the_other_way_round(p, k):
             """You have total and active the wrong way round: the total is the larger number."""
-            return _counted(d_model, d_ff, experts, k, all_of=k, used=experts)
+            return _counted(p, k, all_of=k, used=len(p["experts"]))
 
-        def a_tuple(d_model, d_ff, experts, k):
+        def added_not_multiplied(p, k):
+            """You add the number of experts to the size of one. Multiply: each of them has that size."""
+            one = _counted(p, 1, router=0)["active"]
+            router = p["router"].numel()
+            return {"total": router + len(p["experts"]) + one, "active": router + k + one}
+
+        def router_multiplied(p, k):
+            """You multiply by the router's size. Its parameters are added to those of the experts, once."""
+            right = _counted(p, k, router=0)
+            return {name: p["router"].numel() * count for name, count in right.items()}
+
+        def a_tuple(p, k):
             """You return two numbers. A dictionary with the keys total and active is asked for."""
-            return tuple(_counted(d_model, d_ff, experts, k).values())
+            return tuple(_counted(p, k).values())
 
 
 # ---- scaling -----------------------------------------------------------------------------------------------------

@@ -61,14 +61,15 @@ def load_balance_loss(logits: Tensor, k: int) -> Tensor:
     return experts * (share * logits.softmax(dim=-1).mean(dim=0)).sum()
 
 
-def moe_parameters(d_model: int, d_ff: int, experts: int, k: int) -> dict[str, int]:
-    """Parameters of a layer of experts with its router, and those that one token uses.
+def moe_parameters(p: Parameters, k: int) -> dict[str, int]:
+    """Parameters of a layer of experts with its router, and those that one token uses; p as in `moe_forward`.
 
-    >>> moe_parameters(d_model=2, d_ff=3, experts=4, k=1)
+    >>> moe_parameters(init_moe(d_model=2, d_ff=3, experts=4, seed=0), k=1)
     {'total': 76, 'active': 25}
     """
-    expert, router = 2 * d_model * d_ff + d_ff + d_model, d_model * experts
-    return {"total": router + experts * expert, "active": router + k * expert}
+    expert = sum(tensor.numel() for tensor in p["experts"][0].values())
+    router = p["router"].numel()
+    return {"total": router + len(p["experts"]) * expert, "active": router + k * expert}
 
 
 def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
@@ -76,7 +77,7 @@ def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
 
     >>> fit_power_law(torch.tensor([1.0, 100.0]), torch.tensor([3.0, 0.3]))  # about (3.0, 0.5)
     """
-    log_x, log_loss = x.double().log(), loss.double().log()
+    log_x, log_loss = x.log(), loss.log()
     apart = log_x - log_x.mean()
     slope = (apart * log_loss).sum() / (apart * apart).sum()
     return (log_loss.mean() - slope * log_x.mean()).exp().item(), -slope.item()
