@@ -691,9 +691,52 @@ class moe_parameters:
             return {"total": router + len(p["experts"]) + one, "active": router + k + one}
 
         def router_multiplied(p, k):
-            """You multiply by the router's size. Its parameters are added to those of the experts, once."""
-            right = _counted(p, k, router=0)
-            return {name: p["router"].numel() * count for name, count in right.items()}
+            """You multiply the total by the router's size. Its parameters are added to those of the experts, once."""
+            return _counted(p, k) | {"total": p["router"].numel() * _counted(p, k, router=0)["total"]}
+
+        def router_multiplied_with_the_active(p, k):
+            """You multiply the active ones by the router's size. Its parameters are added to those of the experts, once."""
+            return _counted(p, k) | {"active": p["router"].numel() * _counted(p, k, router=0)["active"]}
+
+        def total_less_the_experts(p, k):
+            """In the total you take the experts away from the router. Add them."""
+            return _counted(p, k, all_of=-len(p["experts"]))
+
+        def active_less_the_experts(p, k):
+            """Among the active you take the experts away from the router. Add them."""
+            return _counted(p, k, used=-k)
+
+        def total_of_the_router(p, k):
+            """Your total is the router's alone. Add all experts."""
+            return _counted(p, k, all_of=0)
+
+        def active_router(p, k):
+            """Your active parameters are the router's alone. Add k experts."""
+            return _counted(p, k, used=0)
+
+        def all_counted_twice(p, k):
+            """Your total counts each expert twice."""
+            return _counted(p, k, all_of=2 * len(p["experts"]))
+
+        def active_counted_twice(p, k):
+            """Your active parameters count each of the k experts twice."""
+            return _counted(p, k, used=2 * k)
+
+        def one_too_many(p, k):
+            """You count k + 1 active experts, where there are as many. A slice ends before its second index: [:k] are k of them."""
+            return _counted(p, k, used=min(k + 1, len(p["experts"])))
+
+        def one_too_few(p, k):
+            """You count k - 1 active experts. A slice ends before its second index: [:k] are k of them."""
+            return _counted(p, k, used=k - 1)
+
+        def largest_tensor(p, k):
+            """You count the largest tensor of an expert only. Sum over all of its tensors."""
+            return _counted(p, k, tensors=(max(p["experts"][0], key=lambda name: p["experts"][0][name].numel()),))
+
+        def smallest_tensor(p, k):
+            """You count the smallest tensor of an expert only. Sum over all of its tensors."""
+            return _counted(p, k, tensors=(min(p["experts"][0], key=lambda name: p["experts"][0][name].numel()),))
 
         def a_tuple(p, k):
             """You return two numbers. A dictionary with the keys total and active is asked for."""
@@ -852,6 +895,11 @@ class fit_power_law:
             """You return slope and intercept as a line's fit gives them. Return (a, alpha): exp of the intercept, minus the slope."""
             slope, intercept = _line(*_logs(x, loss))
             return slope.item(), intercept.item()
+
+        def unknowns_in_the_other_order(x, loss):
+            """You take the slope for the intercept. The solution has one number for each column, in the order of the columns."""
+            slope, intercept = _line(*_logs(x, loss))
+            return (-slope).exp().item(), intercept.item()
 
         def intercept_of_the_mean(x, loss):
             """Your a is the mean loss (of the logarithms). The intercept is the mean of log loss minus slope times that of log x."""

@@ -67,9 +67,9 @@ def moe_parameters(p: Parameters, k: int) -> dict[str, int]:
     >>> moe_parameters(init_moe(d_model=2, d_ff=3, experts=4, seed=0), k=1)
     {'total': 76, 'active': 25}
     """
-    expert = sum(tensor.numel() for tensor in p["experts"][0].values())
     router = p["router"].numel()
-    return {"total": router + len(p["experts"]) * expert, "active": router + k * expert}
+    sizes = [sum(tensor.numel() for tensor in expert.values()) for expert in p["experts"]]
+    return {"total": router + sum(sizes), "active": router + sum(sizes[:k])}
 
 
 def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
@@ -77,10 +77,9 @@ def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
 
     >>> fit_power_law(torch.tensor([1.0, 100.0]), torch.tensor([3.0, 0.3]))  # about (3.0, 0.5)
     """
-    log_x, log_loss = x.log(), loss.log()
-    apart = log_x - log_x.mean()
-    slope = (apart * log_loss).sum() / (apart * apart).sum()
-    return (log_loss.mean() - slope * log_x.mean()).exp().item(), -slope.item()
+    columns = torch.stack([torch.ones_like(x), -x.log()], dim=1)
+    log_a, alpha = torch.linalg.lstsq(columns, loss.log()).solution
+    return log_a.exp().item(), alpha.item()
 
 
 # ---- given to the chapter's experiments --------------------------------------------------------------------------

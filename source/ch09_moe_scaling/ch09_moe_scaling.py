@@ -234,9 +234,9 @@ def moe_parameters(p: dict, k: int) -> dict[str, int]:
     {'total': 76, 'active': 25}
     """
     ### BEGIN SOLUTION
-    expert = sum(tensor.numel() for tensor in p["experts"][0].values())
     router = p["router"].numel()
-    return {"total": router + len(p["experts"]) * expert, "active": router + k * expert}
+    sizes = [sum(tensor.numel() for tensor in expert.values()) for expert in p["experts"]]
+    return {"total": router + sum(sizes), "active": router + sum(sizes[:k])}  # all are of one size: any k will do
     ### END SOLUTION
 
 
@@ -446,12 +446,16 @@ plt.show()
 #
 # $$\log L = \log a - \alpha \log x$$
 #
-# Its slope is $-\alpha$ and its intercept is $\log a$. So to fit a power law, fit a line. **Least squares** takes the line
-# with the smallest sum of squared distances, measured upwards. With $u = \log x$, $v = \log L$ and their means $\bar u$
-# and $\bar v$ over the $m$ models measured:
+# Its slope is $-\alpha$ and its intercept is $\log a$. So to fit a power law, fit a line.
 #
-# $$\text{slope} = \frac{\sum_i (u_i - \bar u)\, v_i}{\sum_i (u_i - \bar u)^2} \qquad
-# \text{intercept} = \bar v - \text{slope} \cdot \bar u$$
+# Each of the $m$ models measured gives one equation with the two unknowns $\log a$ and $\alpha$. All of them together:
+#
+# $$\begin{pmatrix} 1 & -\log x_1 \\ \vdots & \vdots \\ 1 & -\log x_m \end{pmatrix}
+# \begin{pmatrix} \log a \\ \alpha \end{pmatrix} = \begin{pmatrix} \log L_1 \\ \vdots \\ \log L_m \end{pmatrix}$$
+#
+# With more than two models no line goes through all points. **Least squares** takes the $\log a$ and $\alpha$ for which
+# the sum of the squared differences of the two sides is smallest. `torch.linalg.lstsq(A, b).solution` finds them, for $A$
+# of shape $(m, 2)$ and $b$ of shape $(m,)$. You may also compute the slope by hand, as in hint 2.
 #
 # {{ch09.fit_power_law}}
 
@@ -471,18 +475,26 @@ def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
     (3.0, 0.5)
     """
     ### BEGIN SOLUTION
-    log_x, log_loss = x.log(), loss.log()
-    apart = log_x - log_x.mean()
-    slope = (apart * log_loss).sum() / (apart * apart).sum()
-    return (log_loss.mean() - slope * log_x.mean()).exp().item(), -slope.item()
+    columns = torch.stack([torch.ones_like(x), -x.log()], dim=1)
+    log_a, alpha = torch.linalg.lstsq(columns, loss.log()).solution
+    return log_a.exp().item(), alpha.item()
     ### END SOLUTION
 
 
 # %% [markdown]
-# <details><summary>Hint: there and back</summary>
+# <details><summary>Hint 1: the matrix</summary>
 #
-# Four steps: logarithms of both, slope, intercept, and back from the logarithm. Which of your two results has to come
-# back, and which has only to change its sign?
+# Its two columns are vectors of length m: one of ones, one of logarithms with a minus. `torch.stack([u, v], dim=...)`
+# puts vectors side by side. Along which axis, to get (m, 2) and not (2, m)?
+# </details>
+# <details><summary>Hint 2: by hand</summary>
+#
+# With $u = \log x$, $v = \log L$ and their means $\bar u$, $\bar v$: the slope is $\sum_i (u_i - \bar u)\, v_i$ divided by
+# $\sum_i (u_i - \bar u)^2$, and the intercept is $\bar v - \text{slope} \cdot \bar u$.
+# </details>
+# <details><summary>Hint 3: there and back</summary>
+#
+# One of the two numbers that you found is still a logarithm. Which one?
 # </details>
 #
 # ## Experiment 3: a law of your own

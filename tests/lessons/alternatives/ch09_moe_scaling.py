@@ -138,6 +138,12 @@ class fit_power_law:
         slope, intercept = np.polyfit(np.log(x.numpy()), np.log(loss.numpy()), 1)
         return np.exp(intercept), -slope
 
+    def by_hand(x, loss):
+        log_x, log_loss = x.double().log(), loss.double().log()
+        apart = log_x - log_x.mean()
+        slope = (apart * log_loss).sum() / (apart * apart).sum()
+        return (log_loss.mean() - slope * log_x.mean()).exp().item(), -slope.item()
+
     def lstsq(x, loss):
         columns = torch.stack([torch.ones(len(x), dtype=torch.float64), -x.double().log()], 1)
         log_a, alpha = torch.linalg.lstsq(columns, loss.double().log()[:, None]).solution[:, 0]
