@@ -30,7 +30,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from course import begin, check, plots, progress, trained
-from course.carry import cross_entropy, kv_cache_bytes
+from course.carry import cross_entropy, kv_cache_bytes, working
 from course.supplied.ch09 import RECIPE, Largest, feed_forward_pairs, imitate, init_moe
 from course.texts import sonnets
 from course.widgets import router_lab, scaling_lab
@@ -254,6 +254,7 @@ def moe_parameters(p: dict, k: int) -> dict[str, int]:
 # total, all of which work on each token.
 
 # %% demonstration=true
+layer_of_experts, count_of = working("ch09.moe_forward", "ch09.moe_parameters")  # yours, if they pass
 d_model, d_ff, n = 128, 256, 256
 tokens = torch.randn(n, d_model, generator=torch.Generator().manual_seed(9))
 
@@ -273,8 +274,8 @@ with torch.no_grad():
     for experts in (1, 2, 4, 8, 16, 32):
         k, p = min(2, experts), init_moe(d_model, d_ff, experts, seed=9)
         dense = init_moe(d_model, experts * d_ff, 1, seed=9)["experts"][0]
-        count = moe_parameters(p, k)
-        sparse_time = microseconds_for_a_token(lambda p=p, k=k: moe_forward(tokens, p, k))
+        count = count_of(p, k)
+        sparse_time = microseconds_for_a_token(lambda p=p, k=k: layer_of_experts(tokens, p, k))
         dense_time = microseconds_for_a_token(lambda dense=dense: feed_forward(tokens, dense))
         rows.append((experts, k, count["total"], count["active"], sparse_time, dense_time))
 
@@ -396,25 +397,23 @@ router_lab(top_k_gating, load_balance_loss)
 # balance loss. Seed and data are the same for both.
 
 # %% demonstration=true
+gate, layer_of_experts, balance_of = working("ch09.top_k_gating", "ch09.moe_forward", "ch09.load_balance_loss")
 inputs, outputs = feed_forward_pairs(model, sonnets())
 seen, unseen = slice(None, -9600), slice(-9600, None)
-load_balance_loss(inputs[:9] @ init_moe(inputs.shape[1], 4, 3, seed=0)["router"], 2)  # before the bar, should it fail
-moe_forward(inputs[:9], init_moe(inputs.shape[1], 4, 3, seed=0), 2)
-
 found, experts, k = {}, RECIPE["experts"], RECIPE["k"]
 with tqdm(total=2 * RECIPE["steps"], desc="training", leave=False) as bar:
     for name, weight in (("without", 0.0), ("with", 0.1)):
         pairs = (inputs[seen], outputs[seen])
-        found[name] = imitate(pairs, weight, moe_forward, load_balance_loss, watch=lambda step: bar.update())
+        found[name] = imitate(pairs, weight, layer_of_experts, balance_of, watch=lambda step: bar.update())
 
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
 for panel, (name, p) in zip(panels, found.items(), strict=True):
     with torch.no_grad():
         logits = inputs[unseen] @ p["router"]
-        error = ((moe_forward(inputs[unseen], p, k) - outputs[unseen]) ** 2).mean() / outputs[unseen].var()
-        indices, _ = top_k_gating(logits, k)
+        error = ((layer_of_experts(inputs[unseen], p, k) - outputs[unseen]) ** 2).mean() / outputs[unseen].var()
+        indices, _ = gate(logits, k)
         shares = torch.bincount(indices.flatten(), minlength=experts) / indices.numel()
-        balance = load_balance_loss(logits, k).item()
+        balance = balance_of(logits, k).item()
     print(f"{name + ' the balance loss':26} balance {balance:.2f}, busiest expert {shares.max():.0%}, idlest"
           f" {shares.min():.1%}, error {error:.1%} of the variance")  # fmt: skip
     panel.bar(range(experts), shares, color=plots.VALUE)
@@ -505,7 +504,7 @@ def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
 # see whether the fit predicts the two larger.
 
 # %% demonstration=true
-fit_power_law(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1.0]))  # before the bar, should it fail
+(fit,) = working("ch09.fit_power_law")
 context, embedding, steps = 6, 12, 800
 windows = model.encode(sonnets())[0].unfold(0, context + 1, 1)  # six characters and the next one
 train, held_out = windows[:-10_000], windows[-10_000:]
@@ -549,13 +548,13 @@ with tqdm(total=steps * len(widths), desc="training", leave=False) as bar:
 parameters, losses = (torch.tensor(column, dtype=torch.float64) for column in zip(*measured, strict=True))
 small = slice(0, 6)
 
-a, alpha = fit_power_law(parameters[small], losses[small])
+a, alpha = fit(parameters[small], losses[small])
 plain = a * parameters**-alpha
 
 # A floor below which no model gets: try many, fit what is above, keep the one that leaves the smallest squares.
 fits = []
 for floor in torch.arange(0.0, 0.99 * losses[small].min().item(), 0.01).tolist():
-    b, beta = fit_power_law(parameters[small], losses[small] - floor)
+    b, beta = fit(parameters[small], losses[small] - floor)
     left_over = (floor + b * parameters[small] ** -beta).log() - losses[small].log()
     fits.append(((left_over**2).sum().item(), floor, b, beta))
 _, floor, b, beta = min(fits)
