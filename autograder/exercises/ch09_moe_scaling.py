@@ -386,7 +386,6 @@ class moe_forward:
 
         def gate_not_a_column(x, p, k):
             """The gates of an expert's tokens have shape (m,), its outputs (m, d_model). Make a column of them: [:, None]."""
-            indices, gates = _gates(x @ p["router"], k)
             return torch.ones(len(x), x.shape[1] + 1) * _ffn(x, p["experts"][0])
 
         def a_tensor_for_each_place(x, p, k):
@@ -577,7 +576,13 @@ class moe_parameters:
 
     def cases(rng):
         d_model, d_ff, experts = (int(rng.integers(low, 2 * low)) for low in (5, 11, 23))
-        for width, inner, number, k in [(2, 3, 5, 1), (3, 7, 4, 2), (d_model, d_ff, experts, 3), (4, 5, 7, 7), (6, 2, 9, 4)]:
+        for width, inner, number, k in [
+            (2, 3, 5, 1),
+            (3, 7, 4, 2),
+            (d_model, d_ff, experts, 3),
+            (4, 5, 7, 7),
+            (6, 2, 9, 4),
+        ]:
             _, p = _layer(rng, np.zeros((1, number)), width, inner)
             yield case(p, k, label=f"d_model = {width}, d_ff = {inner}, E = {number}, k = {k}")
 
@@ -609,7 +614,9 @@ class moe_parameters:
 
         def router_for_each_expert(p, k):
             """You count the router once for each expert. There is one router for the whole layer."""
-            total, active = (_counted(p, k, router=times)[name] for times, name in ((len(p["experts"]), "total"), (k, "active")))
+            total, active = (
+                _counted(p, k, router=times)[name] for times, name in ((len(p["experts"]), "total"), (k, "active"))
+            )
             return {"total": total, "active": active}
 
         def router_taken_away(p, k):

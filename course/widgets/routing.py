@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from course import plots, trained
 from course.supplied import ch09
-from course.widgets.base import Card, Drawn, Driven, column, row
+from course.widgets.base import Card, Drawn, Driven, column
 from course.widgets.bus import own_model
 from course.widgets.schedule_lab import whole
 from course.widgets.views import Bars, Flow, Formula, Heatmap, number_text
@@ -72,15 +72,14 @@ class RouterLab(Card):
             layout=w.Layout(width="320px"),
         )  # fmt: skip
         self.gates = Heatmap(
-            title="Gates", column_title="experts", row_title="tokens", row_role="query", column_role="value",
+            title="Gates", column_title="experts", row_title="tokens",
             digits=2, vmin=0.0, vmax=1.0, legend=False, selected_row=0,
         )  # fmt: skip
-        self.load = Bars(role="value", heading_before="Who gets how much")
+        self.load = Bars(role="plain", heading_before="Who gets how much")
         self.formula = Formula(title="Balance loss", description="The balance loss as a product")
         self.flow = Flow(description="The chosen token, its experts with their gates, and the sum of what they give")
-        views = [self.gates, column([self.load, self.formula])]
+        views = [self.gates, column([self.load, self.formula, self.flow])]
         super().__init__("Each token chooses its experts", [self.line, self.router, self.k, self.capacity], views)
-        self.children = [*self.children[:-1], row([self.flow]), self._status]
         self.listen(self.line, "value", lambda _: self.gates.show(selected_row=0))
         for control in (self.router, self.k, self.capacity):
             self.listen(control, "value", lambda _: None)
@@ -115,11 +114,11 @@ class RouterLab(Card):
     def _show_gates(self, table: np.ndarray, right: np.ndarray, dropped: np.ndarray, greyed: bool) -> None:
         names = [self._token(i) for i in range(len(table))]
         lost = int(dropped.all(axis=1, where=table > 0).sum())
-        note = "Hatched: not chosen. Click a row to see its way below."
+        note = "Hatched: not chosen. Click a row to see this token's way."
         if self.capacity.value != UNLIMITED:
             note = (
                 f"Each expert takes {self.room(len(table))} tokens. {int(dropped.sum())} choices did not fit and are "
-                f"dropped; {lost} tokens lost all of theirs and pass by this layer."
+                f"dropped; {lost} of {len(table)} tokens lost all of theirs and pass by this layer."
             )
         self.gates.show(
             values=table, masked=(table == 0) | dropped, wrong=~np.isclose(table, right, 1e-4, 1e-6), expected=right,
@@ -139,9 +138,10 @@ class RouterLab(Card):
         chances = (chances / chances.sum(1, keepdims=True)).mean(0)
         even = indices.size / EXPERTS
         top = max(*counts, even)
-        columns = [{"title": "chosen by", "values": [*counts, even], "vmax": top, "digits": 1}]
+        digits = 0 if even.is_integer() else 1
+        columns = [{"title": "chosen by", "values": [*counts, even], "vmax": top, "digits": digits}]
         if self.capacity.value != UNLIMITED:
-            columns.append({"title": "takes", "values": [*kept, even], "vmax": top, "digits": 1})
+            columns.append({"title": "takes", "values": [*kept, even], "vmax": top, "digits": digits})
         top = max(*chances, 1 / EXPERTS)
         columns.append({"title": "mean P", "values": [*chances, 1 / EXPERTS], "vmax": top})
         labels = [f"expert {e}" for e in experts] + ["even"]
@@ -163,14 +163,14 @@ class RouterLab(Card):
         """The selected token's way through its experts."""
         i = max(self.gates.selected_row, 0)
         chosen = np.nonzero(table[i])[0]
-        boxes = [{"name": "token", "label": f"token {self._token(i)}", "x": 3, "y": 0, "width": 2, "role": "query"}]
+        boxes = [{"name": "token", "label": f"token {self._token(i)}", "x": 0, "y": (EXPERTS - 1) / 2, "role": "plain"}]
         boxes += [
-            {"name": str(e), "label": f"expert {e}", "x": e, "y": 1, "role": "value" if e in chosen else "plain",
+            {"name": str(e), "label": f"expert {e}", "x": 1, "y": e, "role": "attention" if e in chosen else "plain",
              "shape": "full" if dropped[i, e] else f"\u00d7 {table[i, e]:.2f}" if e in chosen else "idle",
              "step": 0 if e in chosen and not dropped[i, e] else 1}
             for e in range(EXPERTS)
         ]  # fmt: skip
-        boxes.append({"name": "sum", "label": "sum", "x": 3, "y": 2, "width": 2, "role": "value"})
+        boxes.append({"name": "sum", "label": "sum", "x": 2, "y": (EXPERTS - 1) / 2, "role": "plain"})
         used = [e for e in chosen if not dropped[i, e]]
         arrows = [
             {"source": a, "target": b, "weight": float(np.clip(table[i, e], 0, 1))}
@@ -199,13 +199,13 @@ class RouterLab(Card):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 5), width_ratios=[3, 2])
         table = np.array(self.gates.values, float)
         image = left.imshow(table, cmap="Purples", vmin=0, vmax=1, aspect="auto")
-        left.set_yticks(range(len(table)), self.gates.row_labels, color=plots.QUERY)
-        left.set_xticks(range(EXPERTS), range(EXPERTS), color=plots.VALUE)
+        left.set_yticks(range(len(table)), self.gates.row_labels)
+        left.set_xticks(range(EXPERTS), range(EXPERTS))
         left.set(title=f"Gates, k = {self.k.value}", xlabel="expert")
         left.grid(False)
         figure.colorbar(image, ax=left)
         counts = np.array(self.load.columns[0]["values"], float)
-        right.bar(range(EXPERTS), counts[:-1], color=plots.VALUE)
+        right.bar(range(EXPERTS), counts[:-1], color=plots.ATTENTION)
         right.axhline(counts[-1], color=plots.GREY, linestyle="--")
         right.set_xticks(range(EXPERTS))
         right.set(title=f"Balance loss {float(self._loss_now()):.2f}", xlabel="expert", ylabel="tokens (dashed: even)")

@@ -48,6 +48,7 @@ MODELS = {
 }  # fmt: skip
 BUDGETS = np.logspace(18, 26, 9)
 SIZES = np.logspace(7, 13, 121)
+STEP = 0.01  # of the sliders, in powers of ten
 
 
 def written(number: float) -> str:
@@ -75,7 +76,9 @@ class ScalingLab(Card):
         self.fit = Driven(fitted(fit), fitted(ch09.fit_power_law), "fit_power_law")
         plain = {"description_width": "initial"}
         self.law = w.Dropdown(options=list(LAWS), description="fit of", style=plain)
-        self.model = w.Dropdown(options=list(MODELS), description="sizes of", style=plain, layout=w.Layout(width="190px"))
+        self.model = w.Dropdown(
+            options=list(MODELS), description="sizes of", style=plain, layout=w.Layout(width="190px")
+        )
         self.compute = self._power(23.76, 18, 26, "compute C = 10^")
         self.size = self._power(10.85, 7, 13, "parameters N = 10^")
         best = button("Go to the best N", self._go)
@@ -92,14 +95,14 @@ class ScalingLab(Card):
         super().__init__("Spend a budget of compute", controls, [self.curves, self.best])
         self.listen(self.law, "value", lambda _: None)
         for control in (self.compute, self.size):
-            self.listen(control, "value", lambda _: self.model.set_trait("value", "none"))
+            self.listen(control, "value", lambda _: self._moved())
         self.listen(self.model, "value", self._set)
         self.redraw()
 
     @staticmethod
     def _power(value: float, low: float, high: float, label: str) -> w.FloatSlider:
         return w.FloatSlider(
-            value=value, min=low, max=high, step=0.01, description=label, continuous_update=True,
+            value=value, min=low, max=high, step=STEP, description=label, continuous_update=True,
             readout_format=".2f", layout=w.Layout(width="380px"), style={"description_width": "140px"},
         )  # fmt: skip
 
@@ -108,18 +111,28 @@ class ScalingLab(Card):
             n, d = MODELS[name]
             self.compute.value, self.size.value = np.log10(6 * n * d), np.log10(n)
 
+    def _moved(self) -> None:
+        """A slider was moved: these are no model's sizes any more, unless the page only rounded them."""
+        if MODELS[self.model.value]:
+            n, d = MODELS[self.model.value]
+            if abs(self.size.value - np.log10(n)) > STEP or abs(self.compute.value - np.log10(6 * n * d)) > STEP:
+                self.model.value = "none"
+
     def _go(self) -> None:
         n, _ = LAWS[self.law.value].optimum(10**self.compute.value)
         self.size.value = float(np.log10(n))
 
     def at(self) -> tuple[float, float]:
-        """N and D as the sliders stand: all of the compute is spent."""
+        """N and D of the model chosen, or as the sliders stand: all of the compute is spent."""
+        if MODELS[self.model.value]:
+            return MODELS[self.model.value]
         n = 10**self.size.value
         return n, 10**self.compute.value / 6 / n
 
     def redraw(self) -> None:
         """Draw the valley of this budget, and how its lowest point moves with the budget."""
-        law, compute, (n, d) = LAWS[self.law.value], 10**self.compute.value, self.at()
+        law, (n, d) = LAWS[self.law.value], self.at()
+        compute = 6 * n * d
         best_n, best_d = law.optimum(compute)
         valley = law.loss(SIZES, compute / 6 / SIZES)
         shown = valley < law.loss(best_n, best_d) + 1.5
@@ -154,7 +167,7 @@ class ScalingLab(Card):
             a, alpha = drawn.values[0]
             lines.append({"name": f"best {name}", "x": BUDGETS, "y": y, "role": role})
             law = a * BUDGETS**-alpha
-            if np.isfinite(law).all() and (law > 0).all() and 1e3 < law.min() and law.max() < 1e18:
+            if np.isfinite(law).all() and (law > 0).all() and law.min() > 1e3 and law.max() < 1e18:
                 lines.append({"name": f"fit to {name}", "x": BUDGETS, "y": law, "role": role, "dashed": True})
         powers = [f"best {n} grows as C^{-d.values[0][1]:.3f}" for n, d in (("N", by_n), ("D", by_d))]
         self.best.show(

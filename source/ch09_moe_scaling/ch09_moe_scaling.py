@@ -68,8 +68,8 @@ router_lab()
 
 # %% [markdown]
 # *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
-# sentence stands here: a table with a row for each character of a line and eight columns, one for each expert; two cells
-# of each row hold gates that sum to 1, and bars beside it show how many characters chose each expert.*
+# sentence stands here: a table with a row for each character of a line and eight columns, one for each expert; two
+# cells of each row hold gates that sum to 1, and bars beside it show how many characters chose each expert.*
 #
 # **Try** Read down the columns. Nobody told the router what a letter is. Which characters share their experts? Then let
 # the router be the one that was trained *without it*, the balance loss, and look at the bars. You will find out in
@@ -154,15 +154,15 @@ router_lab(top_k_gating)
 # $(d_{ff}, d_{model})$ and $b_2$, ready for `feed_forward(x, ...)` from the first cell.
 #
 # There are two loops that you could write. *For each token, for each of its experts*: right, and slow, as each product
-# has a single row. *For each expert, all of its tokens at once*: find the rows that chose it, put them through together,
-# and add the results to the rows where they belong. All libraries do the second.
+# has a single row. *For each expert, all of its tokens at once*: find the rows that chose it, put them through
+# together, and add the results to the rows where they belong. All libraries do the second.
 #
 # > **Key insight.** An expert may run on the tokens that chose it, and on no others. If you compute all experts for all
 # > tokens and multiply most of it by 0, the numbers are right and everything that you wanted to save is spent.
 #
-# The check looks at that, too. In one case the experts that nobody chose hold NaN (not a number), and anything times NaN
-# is NaN. In another, an expert overflows on the tokens that did not choose it. It sees no more than that: how fast your
-# loop is, and how many copies it makes, is yours to decide. Do not write into `x`, and keep the gradient alive (no
+# The check looks at that, too. In one case the experts that nobody chose hold NaN (not a number), and anything times
+# NaN is NaN. In another, an expert overflows on the tokens that did not choose it. It sees no more than that: how fast
+# your loop is, and how many copies it makes, is yours to decide. Do not write into `x`, and keep the gradient alive (no
 # `.item()` on gates, no `.detach()`): in section 3 you train with this function.
 #
 # {{ch09.moe_forward}}
@@ -243,8 +243,8 @@ def moe_parameters(p: dict, k: int) -> dict[str, int]:
 # %% [markdown]
 # <details><summary>Hint: how many numbers?</summary>
 #
-# `tensor.numel()` is the number of entries of a tensor, whatever its shape; `len(tensor)` is the length of its first axis
-# only. A dictionary's `.values()` are its tensors.
+# `tensor.numel()` is the number of entries of a tensor, whatever its shape; `len(tensor)` is the length of its first
+# axis only. A dictionary's `.values()` are its tensors.
 # </details>
 #
 # ## Experiment 1: total and active
@@ -304,10 +304,10 @@ plt.show()
 # more slowly: with many experts they are several times faster than the dense network of the same size, with one or two
 # they are slower.
 #
-# **When this holds** Active parameters are not the whole of the time. Each expert is a handful of small calls, each with
-# fewer rows, and picking and adding rows costs time, too. With few tokens or tiny experts this overhead eats the gain.
-# Large systems join the experts' products into one kernel and place experts on different machines; there, sending the
-# tokens is what costs. And for a *single* token, as in ch08, the gain is in what has to be fetched from memory.
+# **When this holds** Active parameters are not the whole of the time. Each expert is a handful of small calls, each
+# with fewer rows, and picking and adding rows costs time, too. With few tokens or tiny experts this overhead eats the
+# gain. Large systems join the experts' products into one kernel and place experts on different machines; there, sending
+# the tokens is what costs. And for a *single* token, as in ch08, the gain is in what has to be fetched from memory.
 
 # %% question="ch09.what_grows"
 
@@ -322,14 +322,14 @@ plt.show()
 #
 # | symbol | shape | |
 # |:---|:---|:---|
-# | $f_e$ | $(E,)$ | the **share of the choices** that went to $e$: how often it was chosen, divided by $n k$. They sum to 1 |
+# | $f_e$ | $(E,)$ | the **share of the choices** that went to $e$: how often it was chosen, divided by $n k$ |
 # | $P_e$ | $(E,)$ | its **mean probability**: the softmax over *all* $E$ logits of a token, averaged over the tokens |
 #
 # $$L_{balance} = E \sum_{e=1}^{E} f_e \, P_e$$
 #
-# If all experts get the same, $f_e = P_e = 1/E$ and $L_{balance} = E \cdot E \cdot \frac{1}{E^2} = 1$. If for $k = 1$ all
-# tokens surely go to a single expert, it is $E$. (Switch Transformers define it for $k = 1$. For larger $k$ we divide by
-# $n k$, so that balance is still 1; some libraries divide by $n$ and get $k$ there.)
+# If all experts get the same, $f_e = P_e = 1/E$ and $L_{balance} = E \cdot E \cdot \frac{1}{E^2} = 1$. If for $k = 1$
+# all tokens surely go to a single expert, it is $E$. (Switch Transformers define it for $k = 1$. For larger $k$ we
+# divide by $n k$, so that balance is still 1; some libraries divide by $n$ and get $k$ there.)
 #
 # Why both? $f$ is what we care about, but it is a count: move a logit a little, and no count changes. There is no
 # gradient. $P$ has one. In the product, $f_e$ is a constant factor that says how hard $P_e$ is pushed down: a crowded
@@ -370,8 +370,8 @@ def load_balance_loss(logits: Tensor, k: int) -> Tensor:
 # </details>
 # <details><summary>Hint 2: two different softmaxes</summary>
 #
-# The gates are a softmax over the chosen logits. P is made from the softmax over all of them. Over which axis do you take
-# the softmax, and over which the mean?
+# The gates are a softmax over the chosen logits. P is made from the softmax over all of them. Over which axis do you
+# take the softmax, and over which the mean?
 # </details>
 #
 # ### Your loss at work
@@ -423,10 +423,10 @@ for panel, (name, p) in zip(panels, found.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# **What you should see** Without the balance loss one or two experts get several times their share and at least one next
-# to nothing. With it, all bars stand close to the dashed line, an eighth, and the balance loss is close to 1. And the
-# error did not grow: it fell, as no expert lies idle. `tools/train_ch09.py` repeats it over ten seeds with the course's
-# model, and it was so with each of them (record: `course/checkpoints/ch09_routers.json`).
+# **What you should see** Without the balance loss one or two experts get several times their share and at least one
+# next to nothing. With it, all bars stand close to the dashed line, an eighth, and the balance loss is close to 1. And
+# the error did not grow: it fell, as no expert lies idle. `tools/train_ch09.py` repeats it over ten seeds with the
+# course's model, and it was so with each of them (record: `course/checkpoints/ch09_routers.json`).
 #
 # **When this holds** For this small imitation. In a language model, too strong a balance loss disturbs the training, as
 # it pushes tokens to experts that do not fit them. Newer models (DeepSeek-V3) add a bias to the logits instead, only
@@ -453,8 +453,8 @@ plt.show()
 # \begin{pmatrix} \log a \\ \alpha \end{pmatrix} = \begin{pmatrix} \log L_1 \\ \vdots \\ \log L_m \end{pmatrix}$$
 #
 # With more than two models no line goes through all points. **Least squares** takes the $\log a$ and $\alpha$ for which
-# the sum of the squared differences of the two sides is smallest. `torch.linalg.lstsq(A, b).solution` finds them, for $A$
-# of shape $(m, 2)$ and $b$ of shape $(m,)$. You may also compute the slope by hand, as in hint 2.
+# the sum of the squared differences of the two sides is smallest. `torch.linalg.lstsq(A, b).solution` finds them, for
+# $A$ of shape $(m, 2)$ and $b$ of shape $(m,)$. You may also compute the slope by hand, as in hint 2.
 #
 # {{ch09.fit_power_law}}
 
@@ -488,8 +488,8 @@ def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
 # </details>
 # <details><summary>Hint 2: by hand</summary>
 #
-# With $u = \log x$, $v = \log L$ and their means $\bar u$, $\bar v$: the slope is $\sum_i (u_i - \bar u)\, v_i$ divided by
-# $\sum_i (u_i - \bar u)^2$, and the intercept is $\bar v - \text{slope} \cdot \bar u$.
+# With $u = \log x$, $v = \log L$ and their means $\bar u$, $\bar v$: the slope is $\sum_i (u_i - \bar u)\, v_i$ divided
+# by $\sum_i (u_i - \bar u)^2$, and the intercept is $\bar v - \text{slope} \cdot \bar u$.
 # </details>
 # <details><summary>Hint 3: there and back</summary>
 #
@@ -580,31 +580,31 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# **What you should see** The power law alone fits the six models within a few per cent, with $\alpha$ about 0.1. But look
-# at the signs of what is left over: minus, plus, plus, minus. The points bend, and for the larger models the law promises
-# some 5 to 12 % less loss than they have. It was only a line through a piece of a curve.
+# **What you should see** The power law alone fits the six models within a few per cent, with $\alpha$ about 0.1. But
+# look at the signs of what is left over: minus, plus, plus, minus. The points bend, and for the larger models the law
+# promises some 5 to 12 % less loss than they have. It was only a line through a piece of a curve.
 #
 # Add a **floor**, a loss below which no model gets, and fit what is above it with the same function. Now the two larger
-# models come out within about 2 %, though they were not used for the fit. That is what such laws are for: to know what a
-# larger model will do before it is trained.
+# models come out within about 2 %, though they were not used for the fit. That is what such laws are for: to know what
+# a larger model will do before it is trained.
 #
 # **How far it holds** Two more points are not far. The floor here is not the uncertainty of English: it contains all
-# that does not get better with the width, such as six characters of context, 85,000 examples and 800 steps. Change one of
-# them, and it moves. Each model was trained once; other seeds change the exponents in the second digit, and a run that
-# goes badly among the small ones changes them more. Kaplan et al. found 0.076 for language models of up to a billion
-# parameters with data enough, over a range in which the floor was not yet in sight.
+# that does not get better with the width, such as six characters of context, 85,000 examples and 800 steps. Change one
+# of them, and it moves. Each model was trained once; other seeds change the exponents in the second digit, and a run
+# that goes badly among the small ones changes them more. Kaplan et al. found 0.076 for language models of up to a
+# billion parameters with data enough, over a range in which the floor was not yet in sight.
 #
 # ### Two things to grow, one budget
 #
-# Hoffmann et al. (2022) gave the law its floor, and put size and data into one formula. $N$ is the number of parameters,
-# $D$ the number of tokens read in training:
+# Hoffmann et al. (2022) gave the law its floor, and put size and data into one formula. $N$ is the number of
+# parameters, $D$ the number of tokens read in training:
 #
 # $$L(N, D) = E + \frac{A}{N^{\alpha}} + \frac{B}{D^{\beta}}$$
 #
 # $E$ (one more of that letter) is the floor that no model gets below, the second term is the price of a model that is
-# too small, the third that of having read too little. Training takes about $C = 6 N D$ operations: 2 for each
-# parameter and token on the way forward (as you counted in ch08), 4 on the way back. So for a given budget $C$, a larger
-# model can read less. Somewhere lies a best $N$.
+# too small, the third that of having read too little. Training takes about $C = 6 N D$ operations: 2 for each parameter
+# and token on the way forward (as you counted in ch08), 4 on the way back. So for a given budget $C$, a larger model
+# can read less. Somewhere lies a best $N$.
 #
 # The numbers in the picture are **published fits, not measured here**. Besiroglu et al. (2024) fitted the data of
 # Hoffmann et al. again, as read off their figures, and got other values; both are there to choose from. What *is* yours
@@ -618,11 +618,11 @@ scaling_lab(fit_power_law)
 # here: curves of the loss over the number of parameters, one valley for each budget; the larger the budget, the further
 # right and the lower lies the best point.*
 #
-# **Try** Take the sizes of GPT-3 (2020): it stands to the right of the best point, too large for what it read. Chinchilla
-# stands at the bottom of the valley. Llama 3 8B stands far to the left: it read a hundred times more tokens than the law
-# advises. That is no mistake: the law counts what *training* costs, and a small model is cheaper each time it is used. Then
-# switch to the other fit and see how much the best $N$ for the same budget changes. So much for the certainty of such
-# laws.
+# **Try** Take the sizes of GPT-3 (2020): it stands to the right of the best point, too large for what it read.
+# Chinchilla stands at the bottom of the valley. Llama 3 8B stands far to the left: it read a hundred times more tokens
+# than the law advises. That is no mistake: the law counts what *training* costs, and a small model is cheaper each time
+# it is used. Then switch to the other fit and see how much the best $N$ for the same budget changes. So much for the
+# certainty of such laws.
 
 # %% question="ch09.four_times_the_compute"
 
@@ -639,9 +639,9 @@ scaling_lab(fit_power_law)
 # | **grouped-query attention** (GQA) | several query heads share one key-value head, as in ch08 | no, another model |
 # | **sliding window** | each token sees the last $w$ tokens only | no, another model |
 #
-# The first two rest on one observation: a softmax can be computed **block by block**. Keep a running maximum, a running sum
-# of the exponentials and a running weighted sum of the values. When a block with a larger maximum comes, rescale what
-# you have. At the end divide. (In m16 and the kernels of the advanced path you build it.)
+# The first two rest on one observation: a softmax can be computed **block by block**. Keep a running maximum, a running
+# sum of the exponentials and a running weighted sum of the values. When a block with a larger maximum comes, rescale
+# what you have. At the end divide. (In m16 and the kernels of the advanced path you build it.)
 #
 # ## Experiment 4: what each of them costs
 #
@@ -733,21 +733,21 @@ for n in (256, 1024, 2048):
 print(f"the fused kernel was {kernel}; one thread")
 
 # %% [markdown]
-# **What you should see** The largest tensor of *full* grows with $n^2$: twice the text, four times the megabytes. *Fused*
-# and *sliding* keep nothing that grows faster than $n$ (the block inside of a fused kernel is not seen from outside; it is
-# small). The ring's largest piece is the table divided by the square of the number of devices. Fused and ring differ from
-# full by rounding only, about a millionth. Grouped and sliding differ by whole numbers: they are other models, to be
-# trained as such. The random keys here say nothing about how good those are.
+# **What you should see** The largest tensor of *full* grows with $n^2$: twice the text, four times the megabytes.
+# *Fused* and *sliding* keep nothing that grows faster than $n$ (the block inside of a fused kernel is not seen from
+# outside; it is small). The ring's largest piece is the table divided by the square of the number of devices. Fused and
+# ring differ from full by rounding only, about a millionth. Grouped and sliding differ by whole numbers: they are other
+# models, to be trained as such. The random keys here say nothing about how good those are.
 #
-# Now the time. On long texts *fused* is the fastest of the exact ones. *Grouped* saves keys and values, a quarter of the
-# bytes, and hardly any time here, since each query is still compared with each key. What it saves is memory and the
-# fetching of it, in generation. The *ring* does the work of all four devices one after another here; it is faster
-# than *full* all the same, as it leaves out blocks of the future and its pieces fit into the processor's cache. With
-# four real devices each would do its share while the next block is on its way. Its price is the traffic, which grows
-# with $n$ only.
+# Now the time. On long texts *fused* is the fastest of the exact ones. *Grouped* saves keys and values, a quarter of
+# the bytes, and hardly any time here, since each query is still compared with each key. What it saves is memory and the
+# fetching of it, in generation. The *ring* does the work of all four devices one after another here; it is faster than
+# *full* all the same, as it leaves out blocks of the future and its pieces fit into the processor's cache. With four
+# real devices each would do its share while the next block is on its way. Its price is the traffic, which grows with
+# $n$ only.
 #
-# **When this holds** On your processor, in float32, for the forward pass with these widths. On a GPU, where fetching from
-# memory is what costs most, a fused kernel gains far more. At $n = 256$ the window is half the text, and there is
+# **When this holds** On your processor, in float32, for the forward pass with these widths. On a GPU, where fetching
+# from memory is what costs most, a fused kernel gains far more. At $n = 256$ the window is half the text, and there is
 # little to gain by any of them.
 
 # %% question="ch09.same_numbers"
@@ -758,18 +758,19 @@ progress("ch09")
 # %% [markdown]
 # ## Recap
 #
-# A router sends each token to $k$ of $E$ experts, so a layer can hold many parameters while a token uses few; memory holds
-# them all, the arithmetic only sees the active ones. Left alone, the experts that are ahead take everything, and the loss
-# $E \sum f P$ pushes the router back to an even load. Loss falls as a power law in size, a straight line between
-# logarithms, from which one can read how to share a budget between parameters and tokens, as far as the fit can be trusted.
+# A router sends each token to $k$ of $E$ experts, so a layer can hold many parameters while a token uses few; memory
+# holds them all, the arithmetic only sees the active ones. Left alone, the experts that are ahead take everything, and
+# the loss $E \sum f P$ pushes the router back to an even load. Loss falls as a power law in size, a straight line
+# between logarithms, from which one can read how to share a budget between parameters and tokens, as far as the fit can
+# be trusted.
 #
 # **Now you can read** [Shazeer et al. 2017](https://arxiv.org/abs/1701.06538) on sparsely gated experts; [Fedus et al.
 # 2021](https://arxiv.org/abs/2101.03961) (Switch Transformers); [Jiang et al. 2024](https://arxiv.org/abs/2401.04088)
 # (Mixtral). On scaling, [Kaplan et al. 2020](https://arxiv.org/abs/2001.08361), [Hoffmann et al.
 # 2022](https://arxiv.org/abs/2203.15556) and [Besiroglu et al. 2024](https://arxiv.org/abs/2404.10102). On attention,
 # [Dao et al. 2022](https://arxiv.org/abs/2205.14135) (FlashAttention), [Liu et al.
-# 2023](https://arxiv.org/abs/2310.01889) (ring attention), [Ainslie et al. 2023](https://arxiv.org/abs/2305.13245) (GQA)
-# and [Beltagy et al. 2020](https://arxiv.org/abs/2004.05150) (sliding windows).
+# 2023](https://arxiv.org/abs/2310.01889) (ring attention), [Ainslie et al. 2023](https://arxiv.org/abs/2305.13245)
+# (GQA) and [Beltagy et al. 2020](https://arxiv.org/abs/2004.05150) (sliding windows).
 #
 # **Next** [ch10 What makes it work](../ch10_composition/ch10_composition.ipynb): you look inside the model that you
 # trained. Back to [ch08 KV cache and inference](../ch08_inference/ch08_inference.ipynb).

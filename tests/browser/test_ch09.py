@@ -1,4 +1,4 @@
-"""ch09 in real JupyterLab: route tokens by keyboard, gate them wrongly and rightly, spend a budget, run it all solved."""
+"""ch09 in real JupyterLab: route tokens by keyboard, gate them wrongly and rightly, spend a budget, run it solved."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_tokens_are_routed_by_keyboard(open_lesson: OpenLesson) -> None:
 def test_a_wrong_gating_is_named_and_a_right_one_draws(open_lesson: OpenLesson) -> None:
     lesson = open_lesson("ch09")
     right = solution("ch09.top_k_gating")
-    wrong = right.replace("logits.topk(k)", "logits.softmax(dim=-1).topk(k)").replace("chosen.softmax(dim=-1)", "chosen")
+    wrong = right.replace("logits.topk", "logits.softmax(dim=-1).topk").replace("chosen.softmax(dim=-1)", "chosen")
     said = lesson.write("ch09.top_k_gating", wrong).inner_text()
     assert "Hint: Your gates are a softmax over all experts" in said
     lesson.picture("ch09-light-check-failing", "ch09-top_k_gating")

@@ -88,7 +88,7 @@ class moe_forward:
 class load_balance_loss:
     def one_hot(logits, k):
         indices, _ = top_k_gating(logits, k)
-        n, experts = logits.shape
+        experts = logits.shape[1]
         chosen = F.one_hot(indices, experts).sum(1).float()
         return torch.dot(chosen.mean(0) / k, logits.softmax(1).mean(0)) * experts
 

@@ -116,7 +116,7 @@ def test_ch09_balance_is_that_of_switch_transformers_for_one_expert(loss):
 @pytest.mark.parametrize("count", both("moe_parameters"))
 @pytest.mark.parametrize(("d_model", "experts", "k"), [(7, 4, 2), (6, 5, 1)])
 def test_ch09_parameters_agree_with_a_block_of_mixtrals(count, d_model, experts, k):
-    """Without biases and with the three matrices of SwiGLU in place of our two: w_1 twice as wide, b_1 and b_2 taken off."""
+    """Mixtral's experts have three matrices in place of our two, and no biases: ours are counted accordingly."""
     d_ff = 9
     p = ch09.init_moe(d_model, d_ff, experts, seed=0)
     theirs = sum(w.numel() for w in mixtral_block(d_model, d_ff, experts, k).parameters())
@@ -146,7 +146,7 @@ def test_ch09_optimum_is_the_lowest_point_of_the_valley(law):
 
 
 def test_ch09_published_fits_say_what_the_papers_say():
-    """Hoffmann et al. 2022, section 3.4: exponents 0.46 and 0.54 by approach 3; Besiroglu et al. 2024: about 20 tokens."""
+    """Hoffmann et al. 2022, table 2: N grows as C^0.46 by approach 3; Besiroglu et al. 2024: about 20 tokens."""
     law = LAWS["Hoffmann et al. 2022"]
     assert law.beta / (law.alpha + law.beta) == pytest.approx(0.46, abs=0.01)
     n, d = LAWS["Besiroglu et al. 2024"].optimum(5.76e23)
