@@ -395,8 +395,7 @@ class moe_forward:
 
         def no_gradient(x, p, k):
             """The numbers are right but no gradient reaches the parameters: something detaches (.item(), .detach(), no_grad)."""
-            with torch.no_grad():
-                return _mixed(x, p, *_gates(x @ p["router"], k))
+            return _mixed(x, p, *_gates(x @ p["router"], k)).detach()
 
         def router_left_out_of_training(x, p, k):
             """The numbers are right, but no gradient reaches the router: your gates are cut off (.item(), .detach())."""
@@ -628,11 +627,11 @@ class moe_parameters:
             return _counted(p, k, tensors=("w_1", "w_2"))
 
         def second_bias_missing(p, k):
-            """b_2 is missing. Sum over all tensors of an expert."""
+            """The bias b_2 is missing. Sum over all tensors of an expert."""
             return _counted(p, k, tensors=("w_1", "b_1", "w_2"))
 
         def first_bias_missing(p, k):
-            """b_1 is missing. Sum over all tensors of an expert."""
+            """The bias b_1 is missing. Sum over all tensors of an expert."""
             return _counted(p, k, tensors=("w_1", "w_2", "b_2"))
 
         def first_layer_only(p, k):

@@ -418,12 +418,13 @@ for panel, (name, p) in zip(panels, found.items(), strict=True):
           f" {shares.min():.1%}, error {error:.1%} of the variance")  # fmt: skip
     panel.bar(range(experts), shares, color=plots.VALUE)
     panel.axhline(1 / experts, color=plots.GREY, linestyle="--")
+    panel.set_axisbelow(True)
     panel.set(title=f"{name} the balance loss: {balance:.2f}", xlabel="expert", ylabel="share of the choices")
     panel.set_xticks(range(experts))
 plt.show()
 
 # %% [markdown]
-# **What you should see** Without the balance loss one or two experts get several times their share and at least one
+# **What you should see** Without the balance loss some experts get two to four times their share and at least one
 # next to nothing. With it, all bars stand close to the dashed line, an eighth, and the balance loss is close to 1. And
 # the error did not grow: it fell, as no expert lies idle. `tools/train_ch09.py` repeats it over ten seeds with the
 # course's model, and it was so with each of them (record: `course/checkpoints/ch09_routers.json`).
@@ -590,7 +591,7 @@ plt.show()
 #
 # **How far it holds** Two more points are not far. The floor here is not the uncertainty of English: it contains all
 # that does not get better with the width, such as six characters of context, 85,000 examples and 800 steps. Change one
-# of them, and it moves. Each model was trained once; other seeds change the exponents in the second digit, and a run
+# of them, and it moves. Each model was trained once; other seeds give somewhat other exponents, and a run
 # that goes badly among the small ones changes them more. Kaplan et al. found 0.076 for language models of up to a
 # billion parameters with data enough, over a range in which the floor was not yet in sight.
 #
