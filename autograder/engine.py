@@ -52,9 +52,11 @@ class Engine:
         self.allow_weaker_isolation = allow_weaker_isolation
         self.covered = [os.path.realpath(p) for p in covered]  # more that no student may see, as the course's folder
         self._zygote: subprocess.Popen | None = None
-        # Killed processes, if the end of one may overlap what is done next: the kernel needs 10 ms to free its memory.
-        # The next process waits for it.
+        # With `overlap` the kernel's work for one process is done while another is at work. It needs 10 ms to free the
+        # memory of a killed one: `_dying` are those that nobody has waited for. It needs as long to fork the next one:
+        # `_next` is our end to one that was ordered ahead, of which nothing of any student's is known yet.
         self._dying: list[int] | None = [] if overlap else None
+        self._next: socket.socket | None = None
         self._lock = threading.Lock()
         self._control: socket.socket
         self._places: tempfile.TemporaryDirectory
@@ -86,8 +88,8 @@ class Engine:
 
     def process(self, limits: Limits, files: dict[str, bytes]) -> Process:
         """Fork one jailed process. Raises EngineError, IsolationError."""
-        self._bury_the_dead()
         process = self._any_process(limits, files)
+        self._bury_the_dead()  # before this student's code runs, nothing of the last one's may be left
         process.dying = self._dying
         if process.missing and not self.allow_weaker_isolation:
             process.close()
@@ -183,20 +185,36 @@ class Engine:
             zygote.wait()
         self._log.close()
         self._places.cleanup()
+        if self._next:
+            self._next.close()
+            self._next = None
 
     def _fork(self) -> tuple[socket.socket, int]:
-        ours, theirs = socket.socketpair()
         self._control.settimeout(FORK_SECONDS)
+        ours = self._next or self._order()
+        self._next = None
         try:
-            with theirs:
-                socket.send_fds(self._control, [b"F"], [theirs.fileno()])
             _, fds, _, _ = socket.recv_fds(self._control, 1, 1)
             if not fds:
                 raise ChannelError("the zygote ended")
         except BaseException:
             ours.close()
             raise
+        if self._dying is not None:
+            with contextlib.suppress(OSError):  # the zygote was killed just now: the next order finds out
+                self._next = self._order()
         return ours, fds[0]
+
+    def _order(self) -> socket.socket:
+        """Ask the zygote for a process, and return our end of the socket to it. The zygote answers with its handle."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(self._control, [b"F"], [theirs.fileno()])
+        except BaseException:
+            ours.close()
+            raise
+        return ours
 
     def _introduced(self, process: Process, limits: Limits, files: dict[str, bytes]) -> Process:
         """Tell the new process its limits and files, and hear which layers it could not put on."""

@@ -14,6 +14,7 @@ The class's name is the name that the student defines; the id is the lesson's ch
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import inspect
@@ -218,6 +219,7 @@ def definitions(lesson: str) -> dict[str, Definition | Question]:
     return {d.id: d for d in found}
 
 
+@functools.cache
 def find(exercise_id: str) -> Definition | Question:
     """The definition of an id such as `ch06.causal_mask`. Raises UnknownExercise, naming those that exist."""
     for lesson in lessons():

@@ -85,8 +85,10 @@ def grade_notebook(
 ) -> None:
     """Run a restored notebook's cells in a process of its own, and write the verdicts into its graded cells."""
     notes = _edition_notes(notebook) + [f"Note: {note}." for note in notebook.metadata.pop("restored", [])]
+    demonstrations = _demonstrations(lesson)
+    cells = [source for source in code_of(notebook) if source.strip() not in demonstrations]
     with engine.student(limits, files) as student:
-        _Walk(student, seed, code_of(notebook), notes, _demonstrations(lesson)).through(notebook)
+        _Walk(student, seed, cells, notes, demonstrations).through(notebook)
     notebook.metadata["course"] = {**notebook.metadata.get("course", {}), "seed": seed}
 
 

@@ -16,7 +16,7 @@ for it, from looking for its folder to the last commit. Bulk runs on a cluster o
 its share of a block, from reading the first to recording the last. All is warm: a submission of each lesson was graded
 before in each way. What that leaves out (imports, the zygote's start, the cluster's) is printed by itself.
 
-**In turn.** A block of five students is graded by stock and nbgrader, submission by submission, then by bulk; then
+**In turn.** A block of ten students is graded by stock and nbgrader, submission by submission, then by bulk; then
 comes the next block. So what else this machine does hits all of them alike. A ratio is the median over submissions of
 stock's wall time divided by ours for the same submission. `ratio bulk=` is of one worker, as stock is one process.
 

@@ -43,12 +43,88 @@ LIBRARIES = {"course", "kernels", "einops", "jaxtyping", "matplotlib", "numpy", 
              "typing_extensions"} | sys.stdlib_module_names  # fmt: skip
 
 
+class _Statement:
+    """A statement of a cell, and what stands in it: found out once, as several exercises may use it."""
+
+    def __init__(self, syntax: ast.stmt):
+        self.syntax = syntax
+        self.nodes = list(ast.walk(syntax))  # what contains comes before what is contained
+
+    @functools.cached_property
+    def imports(self) -> dict[str, str]:
+        """Name -> what it was imported as."""
+        alias: dict[str, str] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Import):
+                for a in node.names:
+                    alias |= {a.asname: a.name} if a.asname else {a.name.partition(".")[0]: a.name.partition(".")[0]}
+            if isinstance(node, ast.ImportFrom):
+                alias |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        return alias
+
+    @functools.cached_property
+    def attributes(self) -> set[str]:
+        """The `b` of each `a.b`."""
+        return {node.attr for node in self.nodes if isinstance(node, ast.Attribute)}
+
+    @functools.cached_property
+    def dotted_names(self) -> set[str]:
+        """The longest dotted names: `a.b.c`, but not `a.b` and `a` for it."""
+        names, inside = set(), set()
+        for node in self.nodes:
+            if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inside:
+                parts = []
+                while isinstance(node, ast.Attribute):
+                    parts.append(node.attr)
+                    node = node.value
+                    inside.add(id(node))
+                if isinstance(node, ast.Name):
+                    names.add(".".join([node.id, *parts[::-1]]))
+        return names
+
+    @functools.cached_property
+    def local(self) -> set[str]:
+        """Names of a function's own: its arguments, and what is assigned in it."""
+        names: set[str] = set()
+        is_definition = isinstance(self.syntax, Definition)
+        for node in self.nodes:
+            if isinstance(node, ast.arg):
+                names.add(node.arg)
+            elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+                names.add(node.name or "")
+            elif isinstance(node, ast.MatchMapping):
+                names.add(node.rest or "")
+            elif isinstance(node, ast.comprehension):
+                names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
+            elif is_definition and isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif is_definition and isinstance(node, Definition):
+                names.add(node.name)
+        return names
+
+    def bound(self) -> set[str]:
+        """Names that it gives a meaning, or adds to."""
+        names = set()
+        for node in self.nodes:
+            if isinstance(getattr(node, "ctx", None), ast.Store):
+                names.add(_stem(node))
+            elif isinstance(node, Definition):
+                names.add(node.name)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
+                names |= {_stem(a) for a in node.args[:1]}
+        return names - {""}
+
+    def stars(self) -> set[str]:
+        """Modules of which it imports everything."""
+        return {n.module or "" for n in self.nodes if isinstance(n, ast.ImportFrom) and n.names[0].name == "*"}
+
+
 @dataclass
 class _Code:
     """All cells, read: what each name stands for, where it is defined, which modules came by a star."""
 
     alias: dict[str, str] = field(default_factory=lambda: dict(USUAL))
-    defined: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    defined: dict[str, list[_Statement]] = field(default_factory=dict)
     stars: set[str] = field(default_factory=set)
     uses: dict[str, _Uses] = field(default_factory=dict)  # what was found out for a start
 
@@ -57,7 +133,7 @@ class _Code:
         stem = name.partition(".")[0]
         return self.alias.get(stem, stem).partition(".")[0]
 
-    def define(self, name: str, statements: list[ast.stmt]) -> None:
+    def define(self, name: str, statements: list[_Statement]) -> None:
         """From here on a name means this, whatever it meant before."""
         self.alias.pop(name, None)
         self.defined[name] = statements
@@ -142,7 +218,7 @@ def _read_once(cells: tuple[str, ...]) -> _Code:
     code = _Code()
     for tree in filter(None, map(_parsed, cells)):
         for statement in tree.body:
-            _note(statement, code)
+            _note(_Statement(statement), code)
     return code
 
 
@@ -166,36 +242,24 @@ def _without_magic(line: str) -> str:
     return line[: len(line) - len(line.lstrip())] + "pass" if is_magic else line
 
 
-def _note(statement: ast.stmt, code: _Code) -> None:
+def _note(statement: _Statement, code: _Code) -> None:
     """Enter a statement under each name that it defines (`def f`, `f = ...`) or adds to (`Block.forward = ...`)."""
-    code.stars |= {n.module or "" for n in ast.walk(statement) if isinstance(n, ast.ImportFrom) and _is_star(n)}
-    if isinstance(statement, Definition):
-        code.define(statement.name, [statement])
+    syntax = statement.syntax
+    code.stars |= statement.stars()
+    if isinstance(syntax, Definition):
+        code.define(syntax.name, [statement])
         return
-    for name, module in _imports(statement).items():
+    for name, module in statement.imports.items():
         code.alias[name] = module
         code.defined.pop(name, None)
-    if isinstance(statement, ast.Assign | ast.AnnAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        for target in targets:
+    if isinstance(syntax, ast.Assign | ast.AnnAssign):
+        for target in syntax.targets if isinstance(syntax, ast.Assign) else [syntax.target]:
             if isinstance(target, ast.Name):
                 code.define(target.id, [])
-    for name in _bound(statement):
+    for name in statement.bound():
         code.defined.setdefault(name, []).append(statement)
         if code.root(name) != name:  # `np.f = ...` adds to numpy, under whatever name it is used
             code.defined.setdefault(code.root(name), []).append(statement)
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    names = set()
-    for node in ast.walk(statement):
-        if isinstance(getattr(node, "ctx", None), ast.Store):
-            names.add(_stem(node))
-        elif isinstance(node, Definition):
-            names.add(node.name)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr":
-            names |= {_stem(a) for a in node.args[:1]}
-    return names - {""}
 
 
 def _uses(code: _Code, start: str) -> _Uses:
@@ -215,10 +279,9 @@ def _followed(code: _Code, start: str) -> _Uses:
             continue
         seen.add(name)
         for statement in code.defined.get(name, []):
-            names, local, inner = _dotted_names(statement), _local(statement), _imports(statement)
-            uses.attributes |= {n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)}
-            for used in names:
-                todo += _sort(used, local, inner, code, uses)
+            uses.attributes |= statement.attributes
+            for used in statement.dotted_names:
+                todo += _sort(used, statement.local, statement.imports, code, uses)
     return uses
 
 
@@ -241,55 +304,6 @@ def _sort(used: str, local: set[str], inner: dict[str, str], code: _Code, uses: 
 def _may_hold(module: str, name: str) -> bool:
     """Whether a name that no cell defines may have come with `from module import *`."""
     return module not in sys.modules or hasattr(sys.modules[module], name)
-
-
-def _local(statement: ast.stmt) -> set[str]:
-    """Names of a function's own: its arguments, and what is assigned in it."""
-    names: set[str] = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.arg):
-            names.add(node.arg)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
-            names.add(node.name or "")
-        elif isinstance(node, ast.MatchMapping):
-            names.add(node.rest or "")
-        elif isinstance(node, ast.comprehension):
-            names |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
-    if isinstance(statement, Definition):
-        nodes = list(ast.walk(statement))
-        names |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        names |= {n.name for n in nodes if isinstance(n, Definition)}
-    return names
-
-
-def _is_star(node: ast.ImportFrom) -> bool:
-    return node.names[0].name == "*"
-
-
-def _imports(tree: ast.AST) -> dict[str, str]:
-    alias: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for a in node.names:
-                alias |= {a.asname: a.name} if a.asname else {a.name.partition(".")[0]: a.name.partition(".")[0]}
-        if isinstance(node, ast.ImportFrom):
-            alias |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
-    return alias
-
-
-def _dotted_names(tree: ast.AST) -> set[str]:
-    """The longest dotted names in a tree: `a.b.c`, but not `a.b` and `a` for it."""
-    names, inside = set(), set()
-    for node in ast.walk(tree):  # what contains comes before what is contained
-        if isinstance(node, ast.Name | ast.Attribute) and id(node) not in inside:
-            parts = []
-            while isinstance(node, ast.Attribute):
-                parts.append(node.attr)
-                node = node.value
-                inside.add(id(node))
-            if isinstance(node, ast.Name):
-                names.add(".".join([node.id, *parts[::-1]]))
-    return names
 
 
 def _stem(node: ast.AST) -> str:

@@ -104,7 +104,7 @@ def server() -> Iterator[Server]:
         except KeyError:
             raise RuntimeError(f"Root cannot run PostgreSQL, and there is no user postgres: {INSTALL}") from None
     # A folder of pytest's is open to nobody else, and the server's user must get in; a socket's path must be short.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     made = None
     try:
         made = Server(folder)
