@@ -186,6 +186,16 @@ def _mixed(x, p, indices, gates):
     return torch.stack(rows)
 
 
+def _by_expert(x, p, k, gate_of, output=None):
+    """The usual loop over the experts, with another gate, or another tensor to add to."""
+    indices, gates = _gates(x @ p["router"], k)
+    output = torch.zeros_like(x) if output is None else output
+    for e, expert in enumerate(p["experts"]):
+        token, place = torch.where(indices == e)
+        output[token] += gate_of(gates, token, place) * _ffn(x[token], expert)
+    return output
+
+
 def _scattered(x, p, k):
     """All gates, (n, E), 0 where not chosen."""
     logits = x @ p["router"]
@@ -385,8 +395,16 @@ class moe_forward:
             return _mixed(x, p, indices, chosen.softmax(-1))
 
         def gate_not_a_column(x, p, k):
-            """The gates of an expert's tokens have shape (m,), its outputs (m, d_model). Make a column of them: [:, None]."""
-            return torch.ones(len(x), x.shape[1] + 1) * _ffn(x, p["experts"][0])
+            """The gates of an expert's m tokens have shape (m,), its outputs (m, d_model). Make a column of the gates: [..., None]."""
+            return _by_expert(x, p, k, lambda gates, token, place: gates[token, place])
+
+        def all_gates_of_the_token(x, p, k):
+            """`gates[token]` are all k gates of a token. Pick the one of this expert: index with the place, too."""
+            return _by_expert(x, p, k, lambda gates, token, place: gates[token])
+
+        def output_is_x(x, p, k):
+            """Your output is x itself: `output = x` makes no copy, so you read tokens that you have changed. Start with zeros."""
+            return _by_expert(x, p, k, lambda gates, token, place: gates[token, place, None], output=x)
 
         def a_tensor_for_each_place(x, p, k):
             """Your result still has an axis for the k experts. Weight their outputs and sum over that axis."""
@@ -437,6 +455,7 @@ class load_balance_loss:
             logits = _apart(rng, rows, experts)
             logits[:, 1] += 1.1  # some are liked more than others
             logits[:, 2] -= 0.6
+            logits[:, -1] -= 9.0 * (experts == 8)  # then nobody chooses the last one
             yield case(_spread(logits), k, label=f"n = {rows}, E = {experts}, k = {k}")
         step = grads(1.0, _spread(_apart(rng, 5, 4)), 2, name="load_balance_loss")
         yield case(script=[step], label="gradient of the loss, n = 5, E = 4, k = 2", part="gradients")
@@ -516,6 +535,20 @@ class load_balance_loss:
         def logits_for_probabilities(logits, k):
             """You average the logits. P is the mean of the probabilities: take the softmax first."""
             return _balance(logits, k, probability=logits.mean(0))
+
+        def idle_experts_not_counted(logits, k):
+            """`bincount` stops at the largest number that occurs: idle experts at the end are missing. Give it a `minlength`."""
+            counts = torch.bincount(logits.topk(k).indices.flatten())
+            return _balance(logits, k, share=counts / (len(logits) * k))
+
+        def a_table_counted(logits, k):
+            """`bincount` counts in a vector, and your indices are a table. Flatten them first."""
+            counts = torch.bincount(logits.topk(k).indices, minlength=logits.shape[1])
+            return _balance(logits, k, share=counts / (len(logits) * k))
+
+        def mean_of_the_gates(logits, k):
+            """You average the gates, place by place: k numbers. P has one for each expert: the mean of the softmax over all E."""
+            return _balance(logits, k, probability=_gates(logits, k)[1].mean(0))
 
         def gates_for_probabilities(logits, k):
             """You average the gates, which are 0 for experts not chosen. P is the mean of the softmax over all E experts."""
@@ -744,6 +777,19 @@ class moe_parameters:
             """You count the smallest tensor of an expert only. Sum over all of its tensors."""
             return _counted(p, k, tensors=(min(p["experts"][0], key=lambda name: p["experts"][0][name].numel()),))
 
+        def names_for_tensors(p, k):
+            """Going through a dictionary gives its keys, which are texts. Its tensors are `.values()`."""
+            return {"total": sum(name.numel() for expert in p["experts"] for name in expert), "active": 0}
+
+        def biases_have_one_axis(p, k):
+            """You multiply two lengths for each tensor, and a bias has one axis only. `numel` counts whatever the shape."""
+            return _counted(p, k, size=lambda tensor: tensor.shape[0] * tensor.shape[1])
+
+        def share_of_everything(p, k):
+            """You take k/E of everything, which is no whole number. Only the experts count in part: the router is used in full."""
+            total = _counted(p, k)["total"]
+            return {"total": total, "active": total * k / len(p["experts"])}
+
         def a_tuple(p, k):
             """You return two numbers. A dictionary with the keys total and active is asked for."""
             return tuple(_counted(p, k).values())
@@ -869,7 +915,7 @@ class fit_power_law:
             return (-intercept / slope).exp().item(), (-1 / slope).item()
 
         def through_the_origin(x, loss):
-            """Your line has no intercept, so a is always 1. Fit slope and intercept together: take the means off first."""
+            """Your line has no intercept, so a is always 1. Fit both: a column of ones in the matrix, or take the means off first."""
             log_x, log_loss = _logs(x, loss)
             return 1.0, (-(log_x * log_loss).sum() / (log_x**2).sum()).item()
 
@@ -932,6 +978,20 @@ class fit_power_law:
             one, two = log_x - log_x.mean(), log_loss - log_loss.mean()
             slope = (one * two).sum() / ((one**2).sum() * (two**2).sum()).sqrt()
             return (log_loss.mean() - slope * log_x.mean()).exp().item(), -slope.item()
+
+        def rows_for_columns(x, loss):
+            """Your matrix has shape (2, m): one row for each unknown. Put the two vectors side by side: stack along dim=1."""
+            return tuple(torch.linalg.lstsq(torch.stack([torch.ones_like(x), -x.log()]), loss.log()).solution.tolist())
+
+        def four_results(x, loss):
+            """`lstsq` gives four results, of which you need one: `.solution`."""
+            log_a, alpha = torch.linalg.lstsq(torch.stack([torch.ones_like(x), -x.log()], 1), loss.log())
+            return log_a, alpha
+
+        def solution_as_it_comes(x, loss):
+            """You return the solution as it comes, a tensor with log a in it. Return (a, alpha), two floats."""
+            slope, intercept = _line(*_logs(x, loss))
+            return torch.stack([intercept, -slope])
 
         def alpha_only(x, loss):
             """You return alpha only. Return both, (a, alpha)."""
