@@ -48,6 +48,14 @@ _CACHED_SCORES = "scores = q[:, None] @ keys.mT / math.sqrt(q.shape[-1])"
 _PROJECTED = "q, k, v = ((z @ a[name]).reshape(heads, -1) for name in ('w_q', 'w_k', 'w_v'))"
 _LOOKED = "x = x + attend_to_cache(q, keys, values).reshape(-1) @ a['w_o']"
 
+ONE_FOR_EACH = "there is one loss for each x"
+NUMBER = "a tensor of no axes is a number"
+_GATES = "return (indices, chosen.softmax(dim=-1))"
+_ADDED = "output[token] += gates[token, place, None] * feed_forward(x[token], expert)"
+_BALANCE = "return experts * (share * logits.softmax(dim=-1).mean(dim=0)).sum()"
+_COLUMNS = "columns = torch.stack([torch.ones_like(x), -x.log()], dim=1)"
+_FITTED = "return (log_a.exp().item(), alpha.item())"
+
 LAST_OF_THREE = "the array has three axes, so axis 2 is the last one"
 SQUARE = "attention has a row and a column for each token"
 _BEFORE = "return attention.diagonal(-1, 1, 2).mean(dim=-1)"
@@ -142,6 +150,21 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_LOOKED, "reshape(-1) @", "reshape(-1).T @", ONE_AXIS),
         ("x = x + feed_forward(norm(x, block['norm_2']), block['ffn'])", "x = x +", "x +=", OWN_BY_NOW),
         ("return norm(x, p['norm']) @ p['embed'].T", "['norm'])", "['norm']).T", ONE_AXIS),
+    ],
+    "ch09.top_k_gating": [(_GATES, "dim=-1", "dim=1", LAST_OF_TWO)],
+    "ch09.moe_forward": [
+        (_ADDED, "place, None]", "None, place]", "an index between two vectors of indices: their axis comes first, so "
+         "None makes a column of it either way"),
+    ],
+    "ch09.load_balance_loss": [
+        ("experts = logits.shape[-1]", "[-1]", "[1]", LAST_OF_TWO),
+        (_BALANCE, "softmax(dim=-1)", "softmax(dim=1)", LAST_OF_TWO),
+    ],
+    "ch09.fit_power_law": [
+        (_COLUMNS, "ones_like(x)", "ones_like(loss)", ONE_FOR_EACH),
+        (_COLUMNS, "dim=1", "dim=-1", "the stacked table has two axes, so axis 1 is the last one"),
+        (_FITTED, "exp().item()", "exp()", NUMBER),
+        (_FITTED, "alpha.item()", "alpha", NUMBER),
     ],
     "ch10.previous_token_score": [
         (_BEFORE, "1, 2)", "1, -1)", LAST_OF_THREE),

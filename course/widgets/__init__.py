@@ -46,6 +46,8 @@ __all__ = [
     "residual_bus",
     "rope_dial",
     "round_trip",
+    "router_lab",
+    "scaling_lab",
     "schedule_lab",
     "sequence_gallery",
     "sinusoid_map",
@@ -62,6 +64,8 @@ LATER = {
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "residual_bus": "bus",
+    "router_lab": "routing",
+    "scaling_lab": "scaling",
     "whole_course": "assembly",
 }
 

@@ -553,6 +553,5 @@ progress("ch08")
 # proposed because of this cache; [Pope et al. 2022](https://arxiv.org/abs/2211.05102) on what inference costs in large
 # models; [Ainslie et al. 2023](https://arxiv.org/abs/2305.13245) on grouped-query attention.
 #
-# **Next** [ch10 What makes it work](../ch10_composition/ch10_composition.ipynb): you look inside the model that you
-# trained. (ch09, on mixtures of experts, is still to come.) Back to
-# [ch07 Training](../ch07_training/ch07_training.ipynb).
+# **Next** [ch09 Mixtures of experts and scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb): more parameters without
+# more work for each token. Back to [ch07 Training](../ch07_training/ch07_training.ipynb).

@@ -618,5 +618,5 @@ progress("ch10")
 # al. 2022](https://arxiv.org/abs/2206.07682) and, against it, [Schaeffer et al.
 # 2023](https://arxiv.org/abs/2304.15004).
 #
-# **Next** The beginner's path ends here, and you have walked all of it (but for ch09, on mixtures of experts, which is
-# still to come). Back: [ch08 KV cache and inference](../ch08_inference/ch08_inference.ipynb).
+# **Next** The beginner's path ends here, and you have walked all of it. Back: [ch09 Mixtures of experts and
+# scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb).
