@@ -22,7 +22,7 @@ PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python
 PYTEST = $(RUN) -m pytest
 FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
-SLOW = -m "slow or browser" -n 2 --dist loadfile
+SLOW = -m "slow or browser" -n 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \
@@ -110,7 +110,7 @@ $(NODE_MODULES): $(JS)/package-lock.json
 	@touch $@
 
 chromium:
-	@for name in $${CHROMIUM:-chromium chromium-browser google-chrome}; do \
+	@for name in $${CHROMIUM:-chromium-headless-shell chromium chromium-browser google-chrome}; do \
 		command -v "$$name" >/dev/null && exit 0; \
 	done; \
 	echo "The browser tests need Chromium: apt-get install chromium (or CHROMIUM=/path/to/it make test)." >&2; exit 1

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.lab import LabServer, NotebookPage, Theme, place_notebook
 from tests.browser.lesson import OPENING, Lesson, released
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the quickest first
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
