@@ -78,7 +78,9 @@ class RouterLab(Card):
         self.load = Bars(role="plain", heading_before="Who gets how much")
         self.formula = Formula(title="Balance loss", description="The balance loss as a product")
         self.flow = Flow(description="The chosen token, its experts with their gates, and the sum of what they give")
-        views = [self.gates, column([self.load, self.formula, self.flow])]
+        beside = column([self.load, self.formula, self.flow])
+        beside.layout.flex = "1 1 300px"  # narrow enough to stand beside the table on a page of 900 pixels
+        views = [self.gates, beside]
         super().__init__("Each token chooses its experts", [self.line, self.router, self.k, self.capacity], views)
         self.listen(self.line, "value", lambda _: self.gates.show(selected_row=0))
         for control in (self.router, self.k, self.capacity):
