@@ -248,7 +248,7 @@ encoder_steps()
 # %% [markdown]
 # *No picture above? Run the cell. On a page without a running notebook, only this sentence stands here: the picture
 # shows seven stations from the input of a block to its output, with the token's eight numbers at each; attention and
-# the feed-forward network stand aside, and two arrows lead straight down past them to the additions.
+# the feed-forward network stand aside, and two arrows lead straight down past them to the additions.*
 #
 # **Try** Press "Step forward" six times and watch "who", "where" and "event" fill in for "sat". Then choose "the": what
 # does attention bring it? What does the network do to it? Last, choose "sat" again and hide the later tokens. Which

@@ -517,7 +517,7 @@ best = int(score_of(attention, period).argmax())
 right.imshow(attention[best], cmap="Purples", vmin=0, vmax=1)
 right.set(title=f"Head {best // heads + 1}.{best % heads}: the stripe", xlabel="key", ylabel="query")
 right.grid(False)
-left.legend(fontsize=8, loc="center right")
+left.legend(fontsize=8, loc="lower left")
 middle.legend(fontsize=8, loc="upper left", ncols=2)
 plt.show()
 

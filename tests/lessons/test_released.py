@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from autograder.exercise import definitions
 from tests.grading.classroom import ROOT, Classroom
@@ -77,3 +78,11 @@ def test_links_to_other_lessons_lead_somewhere(lesson: str) -> None:
     linked = set(re.findall(r"\]\((?:\.\./)?(\w+/\w+\.ipynb)\)", text))
     assert linked
     assert [path for path in sorted(linked) if not (ROOT / "release" / path).exists()] == []
+
+
+def test_no_emphasis_is_left_open(lesson: str) -> None:
+    """A star that a reader sees is one whose partner was forgotten."""
+    notebook = nbformat.read(ROOT / "release" / lesson / f"{lesson}.ipynb", as_version=4)
+    texts = [re.sub(r"\$[^$]*\$", "", c.source) for c in notebook.cells if c.cell_type == "markdown"]
+    seen = [re.sub(r"<(code|pre)>.*?</\1>|<[^>]*>", "", markdown2html_mistune(text), flags=re.DOTALL) for text in texts]
+    assert [line for page in seen for line in page.splitlines() if "*" in line or "__" in line] == []
