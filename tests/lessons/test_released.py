@@ -83,6 +83,6 @@ def test_links_to_other_lessons_lead_somewhere(lesson: str) -> None:
 def test_no_emphasis_is_left_open(lesson: str) -> None:
     """A star that a reader sees is one whose partner was forgotten."""
     notebook = nbformat.read(ROOT / "release" / lesson / f"{lesson}.ipynb", as_version=4)
-    texts = [re.sub(r"\$[^$]*\$", "", c.source) for c in notebook.cells if c.cell_type == "markdown"]
+    texts = [re.sub(r"\$[^$]*\$", "x", c.source) for c in notebook.cells if c.cell_type == "markdown"]
     seen = [re.sub(r"<(code|pre)>.*?</\1>|<[^>]*>", "", markdown2html_mistune(text), flags=re.DOTALL) for text in texts]
-    assert [line for page in seen for line in page.splitlines() if "*" in line or "__" in line] == []
+    assert [line for page in seen for line in page.splitlines() if re.search(r"\*\S|\S\*|__", line)] == []
