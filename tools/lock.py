@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 EXTRAS = ("instructor", "test", "oracle")
 PYTHONS = ("python3.11", "python3.12", "python3.13")
-# Held back on purpose. triton is the one that this torch's CUDA build demands, so that the lock fits both builds.
-PINS = {"jupyterlab": "4.6.6", "nbgrader": "0.9.6", "torch": "2.13.0", "triton": "3.7.1"}
+# Held back on purpose. triton is the one that this torch's CUDA build demands, so that the lock fits both builds;
+# soupsieve is the last one that runs on the first releases of 3.11, which Debian 12 has.
+PINS = {"jupyterlab": "4.6.6", "nbgrader": "0.9.6", "soupsieve": "2.10", "torch": "2.13.0", "triton": "3.7.1"}
 LINUX_ONLY = {"triton", "pyseccomp"}
 CUDA = ("nvidia-", "cuda-")
 HEADER = """\
