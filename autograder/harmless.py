@@ -31,7 +31,9 @@ NEEDS = {
 MAX_DEPTH = 60
 MAX_MARKDOWN = 20_000  # characters of one cell; a longer one, which may take minutes to read, is shown as it is typed
 # Each piece is found without going back, and none reaches beyond the next `<`, but for a comment that has an end.
-TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z0-9:-]*+)((?:[^<>"']|"[^"<]*+"|'[^'<]*+')*+)>""")
+# Where a group repeats, no `+` forbids going back: Python before 3.11.5 gets that wrong. What the group may begin with
+# decides how it goes on, so to go back is of no use and takes no time beyond the text's length.
+TAG = re.compile(r"""<(/?)([a-zA-Z][a-zA-Z0-9:-]*+)((?:[^<>"']|"[^"<]*+"|'[^'<]*+')*)>""")
 ATTRIBUTE = re.compile(r"""([a-zA-Z-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""")
 OTHER = re.compile(r"<[!?][^<>]*+>")
 NEXT = re.compile(r"[^<]++|<")
