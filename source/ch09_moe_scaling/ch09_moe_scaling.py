@@ -111,7 +111,7 @@ def top_k_gating(logits: Tensor, k: int) -> tuple[Tensor, Tensor]:
         (indices, gates), each of shape (n, k). indices: int64, the experts' numbers, that of the largest logit first.
         gates: the softmax over the chosen logits; gates[i, j] belongs to expert indices[i, j], each row sums to 1.
 
-    >>> top_k_gating(torch.tensor([[0.0, 2.0, 2.0 + math.log(3)]]), k=2)  # e^2 to 3 e^2
+    >>> top_k_gating(torch.tensor([[0.0, 2.0, 3.0986]]), k=2)  # e^3.0986 is 3 e^2
     (tensor([[2, 1]]), tensor([[0.7500, 0.2500]]))
     """
     ### BEGIN SOLUTION
