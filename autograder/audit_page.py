@@ -183,7 +183,7 @@ def show(audits: list[Audit], problems: list[str]) -> None:
     )
     for row in _rows(audits):
         table.add_row(*row, end_section=row[0] == audits[-1].id)
-    console = Console(width=max(Console().width, 160))
+    console = Console(width=max(Console().width, 160), emoji=False)
     console.print(table)
     console.print("; ".join(f"{short} {heading}" for heading, short in COLUMNS if heading != short), style="dim")
     for a in audits:
