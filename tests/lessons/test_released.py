@@ -10,6 +10,7 @@ import pytest
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 from autograder.exercise import definitions
+from autograder.lesson_source import demonstrations
 from tests.grading.classroom import ROOT, Classroom
 from tests.lessons.tools import (
     answer_lines,
@@ -21,6 +22,7 @@ from tests.lessons.tools import (
     solution_lines,
 )
 
+TRAINING = ("ch07_training", "ch09_moe_scaling", "ch10_composition")  # lessons whose experiments do
 OURS = ("/course/", "/autograder/", "/nbgrader/")
 
 UNSOLVED = re.compile("not (?:implemented|answered) yet")
@@ -53,6 +55,8 @@ def test_nothing_of_the_grading_is_in_the_released_file(lesson: str) -> None:
 def test_every_check_of_the_released_notebook_says_not_implemented_yet(lesson: str, tmp_path: Path) -> None:
     """A student who only runs all cells sees no traceback that goes through our code."""
     notebook = nbformat.read(ROOT / "release" / lesson / f"{lesson}.ipynb", as_version=4)
+    if lesson in TRAINING:  # the solved notebook's test trains; here it would be the same once more
+        notebook.cells = [c for c in notebook.cells if c.source.strip() not in demonstrations(ROOT, lesson)]
     done = executed(notebook, tmp_path, allow_errors=True)
     checks = {c.id: shown(c) for c in done.cells if c.cell_type == "code" and c.source.startswith("check(")}
     assert len(checks) == len(definitions(lesson))
