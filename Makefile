@@ -22,7 +22,7 @@ PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 RUN = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python
 PYTEST = $(RUN) -m pytest
 FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
-SLOW = -m "slow or browser" -n 3 --dist loadfile
+SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \

@@ -21,9 +21,9 @@ PR_SET_CHILD_SUBREAPER = 36
 UNDONE = ("not implemented yet", "not answered yet")
 
 
-def adopt_orphans() -> None:
+def adopt_orphans(adopt: bool = True) -> None:
     """Have every process whose parents ended become a child of this one: none can hide from `descendants`."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def descendants(pid: int) -> set[int]:

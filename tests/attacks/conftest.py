@@ -25,3 +25,4 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         made = Target(folder)
         yield made
         made.close()
+    adopt_orphans(False)
