@@ -62,10 +62,8 @@ class Server:
         """Kill the whole server as a power cut of its own would: the process that starts all others, with SIGKILL."""
         pid = int((self.data / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(
-            ChildProcessError
-        ):  # ours if this process adopts orphans, as the attacks' tests have it
-            os.waitpid(pid, 0)  # a zombie would pass for a server that runs
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # if this process adopts orphans: a zombie would pass for a server that runs
 
     def create(self, name: str, template: str = "template1") -> str:
         """Make a database, as a copy of another one; return its URL for SQLAlchemy."""
