@@ -161,7 +161,17 @@ denied("process_vm_readv", 0, 0, 0, 0, 0, 0)
 for name in ("bpf", "io_uring_setup", "keyctl", "perf_event_open", "userfaultfd"):
     denied(name, 0, 0, 0, 0, 0)
 """),
-    Probe("seccomp", "memory that nobody counts", "denied('memfd_create', b'x', 0)"),
+    Probe("seccomp", "memory that nobody counts", """
+denied("memfd_create", b"x", 0)
+def wider():
+    one, other = socket.socketpair()
+    before = one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * before)
+    if one.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == before:
+        raise OSError("a socket's buffer stays as it is")
+tried(wider)
+tried(__import__("fcntl").fcntl, os.pipe()[0], 1031, 1 << 20)
+"""),
     Probe("seccomp", "sockets but local ones", """
 for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK, socket.AF_PACKET, 38, 40):
     tried(socket.socket, family, socket.SOCK_DGRAM)

@@ -25,6 +25,9 @@ memfd_create memfd_secret shmget shmat shmctl semget semop semctl msgget msgsnd 
 """  # the last line: memory that no limit of ours counts
 NAMESPACES = (linux.NEWNS, linux.NEWCGROUP, linux.NEWUTS, linux.NEWIPC, linux.NEWUSER, linux.NEWPID, linux.NEWNET)
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C  # typing into somebody's terminal
+# What waits in a socket or a pipe is no process's memory: by default 208 KiB and 64 KiB, at most many MiB.
+BUFFER_SIZES = (socket.SO_SNDBUF, socket.SO_RCVBUF, 32, 33)  # the last two: the same, beyond the system's limits
+F_SETPIPE_SZ = 1031
 
 
 def compiled(connecting: bool = True) -> bytes:
@@ -36,6 +39,10 @@ def compiled(connecting: bool = True) -> bytes:
         import pyseccomp as seccomp
     except (ImportError, RuntimeError, OSError) as error:
         raise OSError(f"libseccomp: {error}") from None
+
+    def equal(place: int, value: int) -> seccomp.Arg:
+        return seccomp.Arg(place, seccomp.MASKED_EQ, 0xFFFFFFFF, value)  # an int: half of its register may be anything
+
     rules = seccomp.SyscallFilter(seccomp.ALLOW)
     refuse = seccomp.ERRNO(errno.EPERM)
     for name in DENIED.split():
@@ -49,7 +56,10 @@ def compiled(connecting: bool = True) -> bytes:
     if not connecting:
         rules.add_rule(refuse, "connect")
     for request in (TIOCSTI, TIOCLINUX):
-        rules.add_rule(refuse, "ioctl", seccomp.Arg(1, seccomp.MASKED_EQ, 0xFFFFFFFF, request))
+        rules.add_rule(refuse, "ioctl", equal(1, request))
+    for option in BUFFER_SIZES:  # nothing happens: a size is a wish, which the kernel bounds without a word as well
+        rules.add_rule(seccomp.ERRNO(0), "setsockopt", equal(1, socket.SOL_SOCKET), equal(2, option))
+    rules.add_rule(refuse, "fcntl", equal(1, F_SETPIPE_SZ))
     with open(os.memfd_create("filter"), "w+b") as file:
         rules.export_bpf(file)
         file.seek(0)

@@ -56,7 +56,7 @@ class Ran:
     graded: Graded
     trouble: str  # why nbgrader gave no marks or no feedback
     seconds: float  # for the marks and the feedback
-    machine_mb: float  # by how much the machine's free memory fell meanwhile
+    kernel_mb: float  # by how much the memory grew that no process owns
 
     @cached_property
     def marks(self) -> dict[str, float | None]:
@@ -263,10 +263,13 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 class MemoryWatch:
-    """How much less memory the whole machine had meanwhile, in MiB: some belongs to no process."""
+    """How much more memory the kernel held for itself meanwhile, in MiB: what fills sockets' buffers is no process's.
+
+    Processes' own memory, the page cache and files in memory do not count, or tests that run beside would.
+    """
 
     def __enter__(self) -> MemoryWatch:
-        self.before = self.least = _free_mb()
+        self.before = self.most = _kernel_mb()
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._watch)
         self.thread.start()
@@ -274,7 +277,7 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while not self.done.wait(0.1):
-            self.least = min(self.least, _free_mb())
+            self.most = max(self.most, _kernel_mb())
 
     def __exit__(self, *_: object) -> None:
         self.done.set()
@@ -283,12 +286,13 @@ class MemoryWatch:
     @property
     def taken(self) -> float:
         """MiB."""
-        return self.before - self.least
+        return self.most - self.before
 
 
-def _free_mb() -> float:
-    found = re.search(r"^MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
-    return int(found[1]) / 1024
+def _kernel_mb() -> float:
+    kib = dict(re.findall(r"^(\w+):\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE))
+    others = ("MemFree", "Buffers", "Cached", "SReclaimable", "AnonPages")
+    return (int(kib["MemTotal"]) - sum(int(kib[name]) for name in others)) / 1024
 
 
 class Ears:

@@ -239,6 +239,7 @@ def choose_presets(lesson: Lesson, output: Locator) -> None:
         assert np.sum(lesson.kernel(cell, "mask")) == allowed
         assert weights_shown(output, "The weights").sum(axis=1) == pytest.approx(np.ones(5), abs=0.03)
     mask_cell(output, 0, 4).click()
+    lesson.settle()  # or the button is still pressed, and tells the kernel nothing
     output.get_by_role("button", name="causal").click()
     lesson.settle()
     assert np.sum(lesson.kernel(cell, "mask")) == 15
