@@ -36,4 +36,4 @@ print("full")
 
 
 def afterwards(ran):
-    return [f"{ran.kernel_mb:,.0f} MB of the kernel's memory"] if ran.kernel_mb > 1000 else []
+    return [f"{ran.kernel_mb:,.0f} MB of the kernel's memory"] if ran.kernel_mb > 2000 else []
