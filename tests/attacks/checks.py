@@ -65,12 +65,12 @@ class Before:
         return cls(ours(), engine(False).pid, memory_mb("VmRSS"), others, calls, temporary, fds)
 
 
-def tried(target: Target, attack: Attack) -> tuple[Ran, list[str]]:
-    """Submit and grade an attack; return what came of it, and everything that went wrong."""
+def tried(target: Target, attack: Attack, bystander: bool = True) -> tuple[Ran, list[str]]:
+    """Submit and grade an attack, then (if asked) an honest student; return what came of it and all that went wrong."""
     target.submit(attack)
     before = Before.now(attack, target)
     ran = target.run(attack)
-    return ran, all_faults(ran, before) + bystander_faults(target)
+    return ran, all_faults(ran, before) + (bystander_faults(target) if bystander else [])
 
 
 def all_faults(ran: Ran, before: Before) -> list[str]:

@@ -17,6 +17,7 @@ FAST = {
     "patched_runner", "raised_points", "references", "shortcut_getattr", "shadowing_modules", "skip_execution",
     "surrogates_in_frames", "truncated", "usual_helpers", "warns_and_prints",
 }  # fmt: skip
+FEWER = 4  # of the others, an honest student is graded after each of so many; `make attacks` does it after all
 ATTACKS = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in names()]
 
 
@@ -31,7 +32,7 @@ def test_before_the_attacks(target: Target) -> None:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_attack(target: Target, name: str) -> None:
     """Marks exactly as stated, a reason for each lost point, and no harm to anybody."""
-    _, found = tried(target, load(name))
+    _, found = tried(target, load(name), bystander=name in FAST or names().index(name) % FEWER == 0)
     assert not found, "\n".join(found)
 
 

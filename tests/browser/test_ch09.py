@@ -77,12 +77,13 @@ def test_a_budget_is_spent(open_lesson: OpenLesson) -> None:
     assert lesson.too_wide(900) == []
 
 
-def test_the_solved_lesson_runs_and_looks_right(open_lesson: OpenLesson) -> None:
+def test_the_solved_lessons_widgets_look_right(open_lesson: OpenLesson) -> None:
     lesson = open_lesson("ch09")
     names = ["top_k_gating", "moe_forward", "moe_parameters", "load_balance_loss", "fit_power_law"]
     for name in names:
         assert f"{name}: passed" in lesson.write(f"ch09.{name}", solution(f"ch09.{name}")).inner_text()
-    lesson.notebook.run_all(allow_errors=True)  # the questions are not answered
+    for cell in WIDGETS.values():
+        lesson.run(cell)
     for theme in lesson.in_both_themes():
         for name, cell in WIDGETS.items():
             lesson.picture(f"ch09-{theme}-solved-{name}", cell)

@@ -62,8 +62,8 @@ class Count:
 class Class:
     """A class whose marks are known; every round it hands in something new."""
 
-    def __init__(self, course: CourseCopy, rng: random.Random):
-        self.course, self.rng = course, rng
+    def __init__(self, course: CourseCopy, rng: random.Random, students: list[str]):
+        self.course, self.rng, self.students = course, rng, students
         self.answers = solved(LESSON)
         self.expected: dict[str, dict[str, float]] = {}
         self._log_results()
@@ -79,7 +79,7 @@ class Class:
     def hand_in(self, number: int) -> None:
         """Every student hands in another random part of the solution."""
         path = self.course.folder / "build" / "release" / LESSON / f"{LESSON}.ipynb"
-        for student in STUDENTS:
+        for student in self.students:
             right = [e for e in POINTS if self.rng.random() < 0.6]
             self.expected[student] = {e: POINTS[e] if e in right else 0.0 for e in POINTS}
             notebook = fill(slimmed(nbformat.read(path, as_version=4)), {e: self.answers[e] for e in right})
@@ -98,7 +98,7 @@ class Class:
         database.patiently(lambda: self.course.query("SELECT 1"))  # it may be repairing itself after a kill
         rows = self.course.rows()["grades"]
         log = [student for (student,) in self.course.query("SELECT student FROM result_log")]
-        for student in STUDENTS:
+        for student in self.students:
             name, own = f"round {number}, {student}", [r for r in rows if r[0] == student]
             what = f"{name}: {len(own)} grades, recorded {log.count(student)} times in {number} rounds"
             if len(own) > len(POINTS) or log.count(student) > number:
@@ -170,14 +170,16 @@ def _family(pid: int, depth: int = 0) -> Iterator[tuple[int, int, str]]:
 class Campaign:
     """Rounds of kills on a course with SQLite and on one with PostgreSQL."""
 
-    def __init__(self, folder: Path, server: postgres.Server, seed: int, most: int = 4):
+    def __init__(self, folder: Path, server: postgres.Server, seed: int, most: int = 4, students: int = len(STUDENTS)):
         self.rng, self.server = random.Random(seed), server
         self.most = most  # kills of one round
         self.counts = {kind: Count() for kind in KINDS}
         self.number: dict[str, int] = {"sqlite": 0, "postgresql": 0}
         self.classes = {
-            "sqlite": Class(generated(folder / "sqlite"), self.rng),
-            "postgresql": Class(generated(folder / "postgresql", server.create("faults")), self.rng),
+            "sqlite": Class(generated(folder / "sqlite"), self.rng, STUDENTS[:students]),
+            "postgresql": Class(
+                generated(folder / "postgresql", server.create("faults")), self.rng, STUDENTS[:students]
+            ),
         }
         for name, group in self.classes.items():
             text = "from pathlib import Path\nfrom autograder.configuration import course_config\nc = get_config()\n"

@@ -12,18 +12,18 @@ from tests.faults.kills import KINDS, Campaign, Count
 from tests.fuzz import damage
 from tests.fuzz.fuzzing import Tally
 
-KILLS = 11
+KILLS = len(KINDS)
 
 
 @pytest.mark.slow
 def test_nothing_is_lost_doubled_or_wrong(tmp_path: Path) -> None:
-    """Client, worker, zygote, connection and server twice each, nbgrader once; more rounds if one was too quick."""
+    """Once of each kind; more rounds if one was too quick."""
     with postgres.server() as server:
-        campaign = Campaign(tmp_path, server, seed=2, most=2)
+        campaign = Campaign(tmp_path, server, seed=2, most=1, students=6)
         assert list(campaign.run(KILLS))[: len(KINDS)] == list(KINDS)
     assert [fault for count in campaign.counts.values() for fault in count.faults] == []
     assert sum(count.kills for count in campaign.counts.values()) >= KILLS - 1  # nbgrader may have been too quick
-    assert sum(count.hits for count in campaign.counts.values()) >= 3
+    assert sum(count.hits for count in campaign.counts.values()) >= 2
     assert campaign.counts["client"].starts >= 1
 
 
