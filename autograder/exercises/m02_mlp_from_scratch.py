@@ -143,7 +143,7 @@ class numeric_gradient:
             return _quotients(f, x, eps).ravel()[-1]
 
         def only_the_entry(f, x, eps=1e-5):
-            """f takes the whole array, in which one entry has moved; you gave it the entry alone."""
+            """You gave f one entry alone. It takes the whole array, in which one entry has moved."""
             return np.array([(f(v + eps) - f(v - eps)) / (2 * eps) for v in x.ravel()]).reshape(x.shape)
 
 

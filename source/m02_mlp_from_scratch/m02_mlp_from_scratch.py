@@ -263,7 +263,7 @@ measured = [
     measure(lambda b: (weight * forward(x, w, b)).sum(), b),
 ]
 for name, one, other in zip(("grad_x", "grad_w", "grad_b"), by_hand, measured, strict=True):
-    print(f"{name} {str(one.shape):7} largest difference from the measured one: {np.abs(one - other).max():.0e}")
+    print(f"{name} {one.shape!s:7} largest difference from the measured one: {np.abs(one - other).max():.0e}")
 
 # %% [markdown]
 # **What you should see** Differences of about $10^{-10}$: agreement to ten digits. A wrong gradient differs in the
@@ -346,6 +346,17 @@ def gelu_backward(grad_y: np.ndarray, x: np.ndarray) -> np.ndarray:
 # `gelu_backward(np.ones_like(x), x)` should be. Is yours right at x = 0? There only the first term is left. For large x
 # it should be 1, and far below 0 it should be 0.
 # </details>
+
+# %% demonstration=true
+measure, slope_of = working("m02.numeric_gradient", "m02.gelu_backward")
+x = np.array([-3.0, -1.0, 0.0, 1.0, 3.0])
+print("x            " + "".join(f"{value:9.1f}" for value in x))
+print("slope by hand" + "".join(f"{value:9.4f}" for value in slope_of(np.ones_like(x), x)))
+print("measured     " + "".join(f"{value:9.4f}" for value in measure(lambda x: float(gelu(x).sum()), x)))
+
+# %% [markdown]
+# **What you should see** Two equal rows. Below about -0.75 the slope is negative: there GELU falls as $x$ grows, which
+# ReLU never does.
 #
 # ## 5. Softmax and cross-entropy
 #
@@ -773,7 +784,7 @@ table_trainer(network_forward, train_step)
 #
 # ## Experiment 1: the whole table, three optimizers
 #
-# Your functions train the same network from the same start, with all 81 pairs in each step. For each optimizer six
+# Your functions train the same network from the same start, with all 81 pairs in each step. For each optimizer seven
 # learning rates are tried. How many steps until all 81 answers are right? A run that has not got there after 400 steps
 # is given up.
 
@@ -846,7 +857,7 @@ plt.show()
 # **What you should see** All three get to 100 %, each in a fraction of a second. Adam and momentum need the fewest
 # steps, each at a rate of its own: Adam works at rates a hundred times smaller than plain descent needs, since it
 # divides by the gradients' size. Momentum at 0.1 does about what plain descent does at 1, as $1 / (1 - 0.9) = 10$
-# promised. At the largest rates Adam does not get there.
+# promised. At the largest rates neither Adam nor momentum gets there: their steps jump about.
 #
 # **When this holds** For this small net and full batches, from one start; other seeds shift the numbers a little. The
 # more units, the easier it is to store 81 answers. That this is easy should make you suspicious.
@@ -887,8 +898,8 @@ plt.show()
 
 # %% [markdown]
 # **What you should see** 100 % of what it was trained with, and of the others none, or hardly any. It is not even
-# unsure: it gives wrong answers with probabilities of a half and more, and its loss on unseen pairs is higher than if
-# it guessed among all 82 classes. Nor does 6 x 2 teach it 2 x 6.
+# unsure: it gives wrong answers, most of them with more than half of the probability, and its loss on unseen pairs is
+# higher than if it guessed among all 82 classes. Nor does 6 x 2 teach it 2 x 6.
 #
 # It has learned the table as you would learn a list of telephone numbers. Nothing in its parameters is *multiplying*;
 # nothing in the loss asks for it. A larger net or a longer training does not help: the loss of what it was trained with
