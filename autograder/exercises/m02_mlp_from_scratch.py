@@ -196,7 +196,7 @@ class linear_forward:
             return x @ w - b
 
         def bias_as_a_column(x, w, b):
-            """b[:, None] is a column, one number for each example. b has one for each output: add it as it is."""
+            """`b[:, None]` is a column, one number for each example. b has one for each output: add it as it is."""
             return x @ w + b[:, None]
 
         def bias_scales(x, w, b):
@@ -247,7 +247,7 @@ class linear_backward:
             return grad_y @ w.T, grad_y.T @ x, grad_y.sum(0)
 
         def x_not_transposed(grad_y, x, w):
-            """x and grad_y have B rows each, so x @ grad_y does not fit. The sum over the batch is x.T @ grad_y."""
+            """Both x and grad_y have B rows, so x @ grad_y does not fit. The sum over the batch is x.T @ grad_y."""
             return grad_y @ w.T, x @ grad_y, grad_y.sum(0)
 
         def grad_w_over_the_features(grad_y, x, w):
@@ -295,11 +295,11 @@ class linear_backward:
             return grad_y @ w.T / len(x), x.T @ grad_y / len(x), grad_y.mean(0)
 
         def chain_forgotten_for_x(grad_y, x, w):
-            """grad_x is w summed up, without grad_y. The chain rule multiplies what comes back by the layer's own derivative."""
+            """Your grad_x is w summed up, without grad_y. The chain rule multiplies what comes back by the layer's own derivative."""
             return np.ones(grad_y.shape) @ w.T, x.T @ grad_y, grad_y.sum(0)
 
         def chain_forgotten_for_w(grad_y, x, w):
-            """grad_w is x summed up, without grad_y. The chain rule multiplies what comes back by the layer's own derivative."""
+            """Your grad_w is x summed up, without grad_y. The chain rule multiplies what comes back by the layer's own derivative."""
             return grad_y @ w.T, x.T @ np.ones(grad_y.shape), grad_y.sum(0)
 
         def w_first(grad_y, x, w):
@@ -629,7 +629,7 @@ class softmax_cross_entropy_backward:
             return 2 * (_softmax(logits) - _one_hot(targets, logits.shape[1])) / len(logits)
 
         def through_the_softmax_twice(logits, targets):
-            """p - y is already the gradient by the logits: the softmax's Jacobian is in it. You multiply by p (1 - p) once more."""
+            """You multiply p - y by p (1 - p) once more. It is already the gradient by the logits: the Jacobian is in it."""
             p = _softmax(logits)
             return (p - _one_hot(targets, logits.shape[1])) * p * (1 - p) / len(logits)
 
@@ -994,14 +994,14 @@ class network_backward:
             return _changed(pairs, targets, p, w_2=lambda saved, g, grad_z: saved["z"].T @ g)
 
         def first_layer_before_the_relu(pairs, targets, p):
-            """w_1 and b_1 get the gradient of a. First go back through the ReLU: they need that of z."""
+            """Your w_1 and b_1 get the gradient of a. First go back through the ReLU: they need that of z."""
             return _changed(
                 pairs, targets, p, w_1=lambda saved, g, grad_z: saved["x"].T @ (g @ p["w_2"].T),
                 b_1=lambda saved, g, grad_z: (g @ p["w_2"].T).sum(0),
             )  # fmt: skip
 
         def b_1_before_the_relu(pairs, targets, p):
-            """b_1 gets the gradient of a. It stands before the ReLU: sum that of z."""
+            """Your b_1 gets the gradient of a. It stands before the ReLU: sum that of z."""
             return _changed(pairs, targets, p, b_1=lambda saved, g, grad_z: (g @ p["w_2"].T).sum(0))
 
         def bias_gradients_averaged(pairs, targets, p):
@@ -1196,7 +1196,7 @@ class momentum_step:
             return w - lr * velocity, velocity
 
         def shares_swapped(w, grad, velocity, lr, beta=0.9):
-            """beta multiplies the gradient in your velocity. It multiplies the old velocity: what is left of it."""
+            """Your beta multiplies the gradient. It multiplies the old velocity: what is left of it."""
             velocity = velocity + beta * grad
             return w - lr * velocity, velocity
 
@@ -1210,11 +1210,11 @@ class momentum_step:
             return w - lr * grad, grad.copy()
 
         def w_by_the_gradient(w, grad, velocity, lr, beta=0.9):
-            """w moves by the gradient alone. It moves by the new velocity."""
+            """Your w moves by the gradient alone. It moves by the new velocity."""
             return w - lr * grad, beta * velocity + grad
 
         def w_by_the_old_velocity(w, grad, velocity, lr, beta=0.9):
-            """w moves by the old velocity. Bring the velocity up to date first, then move w."""
+            """Your w moves by the old velocity. Bring the velocity up to date first, then move w."""
             return w - lr * velocity, beta * velocity + grad
 
         def look_ahead(w, grad, velocity, lr, beta=0.9):
@@ -1372,7 +1372,7 @@ class adam_step:
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
         def old_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """w moves by the means from before this step. Bring m and v up to date first."""
+            """Your w moves by the means from before this step. Bring m and v up to date first."""
             step = state["step"] + 1
             how = {
                 "m_hat": lambda m: state["m"] / (1 - beta1**step),
@@ -1381,7 +1381,7 @@ class adam_step:
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
         def gradient_for_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """w moves by this gradient alone. Adam moves by its running mean, m_hat."""
+            """Your w moves by this gradient alone. Adam moves by its running mean, m_hat."""
             return _adam(w, grad, state, lr, beta1, beta2, eps, {"m_hat": lambda m: grad})
 
         def no_rate(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -1534,7 +1534,7 @@ class train_step:
             return _stepped(p, _backward(pairs, targets, p)[1], states, lr)
 
         def pairs_in_a_dictionary(pairs, targets, p, states, lr):
-            """adam_step gives two things, and you kept both in the parameters. Take them apart: w and state."""
+            """`adam_step` gives two things, and you kept both in the parameters. Take them apart: w and state."""
             loss, gradients = _backward(pairs, targets, p)
             new_p, new_states = _stepped(p, gradients, states, lr)
             return {name: (new_p[name], new_states[name]) for name in p}, new_states, loss
@@ -1579,7 +1579,7 @@ class what_to_keep:
     )
     c = (
         "b_2, for the gradient of a.",
-        "grad_a is grad_logits @ w_2.T: a bias only shifts, so no derivative depends on it.",
+        "No: grad_a is grad_logits @ w_2.T. A bias only shifts, so no derivative depends on it.",
     )
     d = (
         "Where z was above 0, for the gradient of z.",

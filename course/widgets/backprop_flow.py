@@ -37,7 +37,7 @@ SHOWN = ["x", "z", "a", "logits", "loss", "grad logits", "grad a", "grad z", "gr
 ARROWS = [
     ("x", "z", 1, "flow"), ("w1", "z", 1, "flow"), ("b1", "z", 1, "weak"), ("z", "a", 2, "flow"),
     ("a", "logits", 3, "flow"), ("w2", "logits", 3, "flow"), ("b2", "logits", 3, "weak"), ("logits", "loss", 4, "flow"),
-    ("logits", "grad logits", 5, "flow"), ("grad logits", "grad a", 6, "flow"), ("grad logits", "grad w2", 6, "flow"),
+    ("loss", "grad logits", 5, "flow"), ("grad logits", "grad a", 6, "flow"), ("grad logits", "grad w2", 6, "flow"),
     ("grad logits", "grad b2", 6, "flow"), ("grad a", "grad z", 7, "flow"), ("z", "grad z", 7, "weak"),
     ("grad z", "grad x", 8, "flow"), ("grad z", "grad w1", 8, "flow"), ("grad z", "grad b1", 8, "flow"),
 ]  # fmt: skip
@@ -132,7 +132,7 @@ class BackpropFlow(Card):
         return {
             "name": name, "label": name, "x": x, "y": y, "width": 1, "role": role, "step": step,
             "values": values.ravel(), "wrong": bool(drawn.wrong(item).any()),
-            "shape": " \N{MULTIPLICATION SIGN} ".join(map(str, values.shape)),
+            "shape": _shape(values),
         }  # fmt: skip
 
     def _show_numbers(self, name: str, drawn: Drawn, item: int) -> None:
@@ -141,7 +141,7 @@ class BackpropFlow(Card):
         rows, columns = PLACES[name][3]
         gradient = name.removeprefix("grad ") if name.startswith("grad") else ""
         self.table.show(
-            title=f"{name}, {' x '.join(map(str, np.shape(drawn.values[item]))) or 'one number'}",
+            title=f"{name}, {_shape(drawn.values[item]) or 'one number'}",
             values=values, expected=right, wrong=np.atleast_2d(drawn.wrong(item)), row_title=rows, column_title=columns,
             row_labels=[str(i + 1) if rows else "" for i in range(len(values))],
             column_labels=[str(j + 1) if columns else "" for j in range(values.shape[1])],
@@ -167,6 +167,10 @@ class BackpropFlow(Card):
             for (i, j), value in np.ndenumerate(values):
                 panel.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8)
         return figure
+
+
+def _shape(values: Any) -> str:
+    return " \N{MULTIPLICATION SIGN} ".join(map(str, np.shape(values)))
 
 
 def _whose(drawn: Sequence[Drawn]) -> Drawn:

@@ -329,7 +329,7 @@ def gelu_backward(grad_y: np.ndarray, x: np.ndarray) -> np.ndarray:
         The gradient by x, the same shape. No argument is changed.
 
     >>> gelu_backward(np.array([1.0, 2.0]), np.array([0.0, 1.0])).round(4)  # the slope at 0 is one half
-    array([0.5  , 2.166])
+    array([0.5   , 2.1659])
     """
     ### BEGIN SOLUTION
     c = np.sqrt(2 / np.pi)

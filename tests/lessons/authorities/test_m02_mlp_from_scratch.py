@@ -22,7 +22,7 @@ def both(name: str) -> list[Any]:
 
 
 def leaf(array: np.ndarray) -> torch.Tensor:
-    return tensor(array).requires_grad_()
+    return tensor(array).clone().requires_grad_()
 
 
 def gradients(loss: torch.Tensor, *leaves: torch.Tensor) -> list[np.ndarray]:
