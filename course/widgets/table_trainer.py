@@ -192,10 +192,10 @@ class TableTrainer(Card):
         )  # fmt: skip
         labels = {"row_labels": SIDE, "column_labels": SIDE, "row_title": "a", "column_title": "b"}
         self.table = Heatmap(
-            title="Its answers", signed=True, vmin=-1.0, vmax=1.0, digits=2, legend=False, **labels,
-            description="For each pair how sure the net is of its answer: positive if it is right, negative if wrong",
+            title="Its answers, in percent", signed=True, vmin=-100.0, vmax=100.0, digits=0, legend=False, **labels,
+            description="For each pair how sure the net is of its answer, in percent, with a minus if it is wrong",
         )  # fmt: skip
-        self.seen_by = Heatmap(vmin=0.0, digits=1, legend=False, **labels)
+        self.seen_by = Heatmap(vmin=0.0, legend=False, **labels)
         self.views = [self.loss, self.share, self.table, self.seen_by]
 
     def _fresh(self) -> Run:
@@ -265,14 +265,16 @@ class TableTrainer(Card):
             self.say(self.whose)
 
     def _answers(self) -> np.ndarray:
-        """How sure the net is of its answers, negative where they are wrong; (9, 9)."""
-        sure = self.run.chances.max(axis=1)
+        """How sure the net is of its answers in percent, negative where they are wrong; (9, 9)."""
+        sure = 100 * self.run.chances.max(axis=1)
         return np.where(self.run.right, sure, -sure).reshape(9, 9)
 
     def _tell(self, trouble: str) -> None:
         self.say(replace(self.whose, message=trouble, source="wrong"))
 
     def _series(self, x: np.ndarray, seen: np.ndarray, unseen: np.ndarray) -> list[dict[str, Any]]:
+        if len(x) == 1:  # a point is no curve
+            return []
         series = [{"name": "pairs it is trained with", "x": x, "y": seen, "role": "value"}]
         if self.run.hidden.any():
             series.append({"name": "pairs kept from it", "x": x, "y": unseen, "role": "key", "dashed": True})
@@ -283,13 +285,14 @@ class TableTrainer(Card):
         if self.table.hover:
             self.table.note = self.run.about(9 * self.table.hover[0] + self.table.hover[1])
         else:
-            signs = "Orange: right, blue: wrong; the number says how sure it is. Point at a pair."
+            signs = "How sure it is of its answer, with a minus where that is wrong. Point at a pair."
             self.table.note = f"{self.run.progress()}. {signs}"
 
     def _show_unit(self, greyed: bool) -> None:
         values = self.run.activations[:, self.unit.value].reshape(9, 9)
         self.seen_by.show(
             title=f"What hidden unit {self.unit.value} sees", values=values, vmax=max(float(values.max()), 1e-9),
+            digits=1 if values.max() < 9.95 else 0,
             description=f"The activation of hidden unit {self.unit.value} for each pair of digits", greyed=greyed,
             note=f"Its activation for each pair; it is silent (0) for {int((values == 0).sum())} of 81.",
         )  # fmt: skip
@@ -305,10 +308,10 @@ class TableTrainer(Card):
         panels[0].plot(count, share, color=plots.ATTENTION, linestyle="--", label="share right")
         panels[0].set(xlabel="step", title=f"After {run.count} steps")
         panels[0].legend()
-        answers = np.where(run.right, 1, -1) * run.chances.max(axis=1)
+        answers = np.where(run.right, 100, -100) * run.chances.max(axis=1)
         seen = run.activations[:, self.unit.value]
         for panel, values, title, colours, low, high in (
-            (panels[1], answers, "Its answers (blue: wrong)", "PuOr_r", -1, 1),
+            (panels[1], answers, "Its answers (blue: wrong)", "PuOr_r", -100, 100),
             (panels[2], seen, f"What hidden unit {self.unit.value} sees", "Purples", 0, None),
         ):
             panel.imshow(values.reshape(9, 9), cmap=colours, vmin=low, vmax=high)

@@ -53,8 +53,8 @@ table_trainer()
 # %% [markdown]
 # *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
 # sentence stands here: two curves, the loss that falls and the share of right answers that rises; a table of 9 by 9
-# pairs with the probability that the net gives to the right product; and a second one with the activation of one hidden
-# unit for each pair.*
+# pairs that says how sure the net is of its answer, with a minus where it is wrong; and a second one with the
+# activation of one hidden unit for each pair.*
 #
 # **Try** Press Start and watch the left table. Which pairs are learned first? Look at one hidden unit after another:
 # what does it respond to, a row, a column, a corner? Pause, set the learning rate to 1, press Reset and Start.
