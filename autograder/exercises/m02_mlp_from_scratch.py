@@ -36,9 +36,10 @@ def _quotients(f, x, eps, up=1.0, down=1.0, divisor=2.0):
 
 
 def _cubic_case(rng, shape, eps, label):
+    settings = [] if eps is None else [eps]
     script = [
         given("m02.Cubic", _away_from_zero(rng, *shape), handle="f"),
-        call("numeric_gradient", held("f"), _away_from_zero(rng, *shape), eps),
+        call("numeric_gradient", held("f"), _away_from_zero(rng, *shape), *settings),
     ]
     return case(script=script, label=label)
 
@@ -54,6 +55,7 @@ class numeric_gradient:
         yield _cubic_case(rng, (2, 3), 0.1, "x of shape (2, 3)")
         yield _cubic_case(rng, (4,), 0.2, "x of shape (4,)")
         yield _cubic_case(rng, (3, 1, 2), 0.05, "x of shape (3, 1, 2)")
+        yield _cubic_case(rng, (2,), None, "x of shape (2,), eps left as it is")
         yield _cubic_case(rng, (rows, columns), 0.15, f"x of shape ({rows}, {columns})")
 
     def reference(f, x, eps=1e-5):
@@ -128,6 +130,87 @@ class numeric_gradient:
                 high = f(x)
                 x[place] -= 2 * eps
                 gradient[place] = (high - f(x)) / (2 * eps)
+            return gradient
+
+        def set_to_eps(f, x, eps=1e-5):
+            """You set the entry to eps and -eps. Move it from where it is: add eps, and subtract it."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                up, down = x.copy(), x.copy()
+                up[place], down[place] = eps, -eps
+                gradient[place] = (f(up) - f(down)) / (2 * eps)
+            return gradient
+
+        def upper_set_to_eps(f, x, eps=1e-5):
+            """You set the upper entry to eps. Add eps to it: `+=`."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                up, down = x.copy(), x.copy()
+                up[place], down[place] = eps, x[place] - eps
+                gradient[place] = (f(up) - f(down)) / (2 * eps)
+            return gradient
+
+        def lower_set_to_eps(f, x, eps=1e-5):
+            """You set the lower entry to eps. Subtract eps from it: `-=`."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                up, down = x.copy(), x.copy()
+                up[place], down[place] = x[place] + eps, eps
+                gradient[place] = (f(up) - f(down)) / (2 * eps)
+            return gradient
+
+        def scaled_by_eps(f, x, eps=1e-5):
+            """You multiply the entry by eps. Add eps to it."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                up, down = x.copy(), x.copy()
+                up[place], down[place] = x[place] * eps, x[place] - eps
+                gradient[place] = (f(up) - f(down)) / (2 * eps)
+            return gradient
+
+        def values_added(f, x, eps=1e-5):
+            """You add the values at the two ends. A slope is their difference, divided by the way between them."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                unit = np.zeros(x.shape)
+                unit[place] = eps
+                gradient[place] = (f(x + unit) + f(x - unit)) / (2 * eps)
+            return gradient
+
+        def upper_end_only(f, x, eps=1e-5):
+            """You divide f(x + eps) alone. What counts is by how much f changes: f(x + eps) - f(x - eps)."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                unit = np.zeros(x.shape)
+                unit[place] = eps
+                gradient[place] = f(x + unit) / (2 * eps)
+            return gradient
+
+        def lower_end_only(f, x, eps=1e-5):
+            """You divide f(x - eps) alone. What counts is by how much f changes: f(x + eps) - f(x - eps)."""
+            gradient = np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                unit = np.zeros(x.shape)
+                unit[place] = eps
+                gradient[place] = f(x - unit) / (2 * eps)
+            return gradient
+
+        def multiplied_by_the_way(f, x, eps=1e-5):
+            """You multiply by 2 eps. Divide by it: a slope is a difference per way."""
+            return _quotients(f, x, eps) * (2 * eps) ** 2
+
+        def divided_by_two_only(f, x, eps=1e-5):
+            """You divide by 2. The way between the two ends is 2 eps: divide by that."""
+            return _quotients(f, x, eps) * eps
+
+        def x_moved_up(f, x, eps=1e-5):
+            """Your x itself moves up from entry to entry: you add eps to x and not to a copy."""
+            x, gradient = x.copy(), np.zeros(x.shape)
+            for place in np.ndindex(x.shape):
+                down = x.copy()
+                x[place] += eps
+                down[place] -= eps
+                gradient[place] = (f(x) - f(down)) / (2 * eps)
             return gradient
 
         def no_copy(f, x, eps=1e-5):
@@ -394,7 +477,8 @@ ROOT = math.sqrt(2 / math.pi)
 
 def _inside(x, factor=3.0):
     """The tanh inside of GELU, and the derivative of its argument (with another factor than 3, say)."""
-    return np.tanh(ROOT * (x + 0.044715 * x**3)), ROOT * (1 + factor * 0.044715 * x**2)
+    root = math.sqrt(2 / math.pi)
+    return np.tanh(root * (x + 0.044715 * x**3)), root * (1 + factor * 0.044715 * x**2)
 
 
 @exercise(points=2, minutes=10, source="Hendrycks and Gimpel 2016, section 2, the tanh form, differentiated")
@@ -436,12 +520,12 @@ class gelu_backward:
         def inner_root_missing(grad_y, x):
             """The square root of 2 / pi is missing from the derivative of the tanh's argument."""
             t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * inner / ROOT)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * inner / math.sqrt(2 / math.pi))
 
         def inner_root_only(grad_y, x):
             """The tanh's argument has a cube in it: its derivative is sqrt(2 / pi) * (1 + 3 * 0.044715 * x**2)."""
             t, _ = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * ROOT)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi))
 
         def cube_without_its_three(grad_y, x):
             """The derivative of x**3 is 3 * x**2; the 3 is missing."""
@@ -451,7 +535,7 @@ class gelu_backward:
         def cube_kept(grad_y, x):
             """You use the tanh's argument for its derivative. The derivative of x + 0.044715 x**3 is 1 + 3 * 0.044715 * x**2."""
             t, _ = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * ROOT * (x + 0.044715 * x**3))
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
 
         def tanh_not_squared(grad_y, x):
             """The derivative of tanh is 1 - tanh**2; yours has 1 - tanh."""
@@ -478,6 +562,186 @@ class gelu_backward:
             t, inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * (1 - t**2) * inner)
 
+        def minus_between_the_terms(grad_y, x):
+            """Your second term has the wrong sign. The product rule adds, and the derivative of tanh is 1 - tanh**2, never negative."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) - 0.5 * x * (1 - t**2) * inner)
+
+        def minus_in_the_first_term(grad_y, x):
+            """Your first term has 1 - tanh. It is (1 + tanh) / 2, as in GELU itself."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 - t) + 0.5 * x * (1 - t**2) * inner)
+
+        def one_missing_in_the_first_term(grad_y, x):
+            """The 1 is missing from your first term: it is (1 + tanh) / 2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * t + 0.5 * x * (1 - t**2) * inner)
+
+        def tanh_missing_in_the_first_term(grad_y, x):
+            """The tanh is missing from your first term: it is (1 + tanh) / 2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 + 0.5 * x * (1 - t**2) * inner)
+
+        def slope_of_tanh_missing(grad_y, x):
+            """You left out the derivative of tanh itself, 1 - tanh**2: only what stands inside is differentiated."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * inner)
+
+        def slope_of_tanh_without_its_one(grad_y, x):
+            """Your derivative of tanh is tanh**2. It is 1 - tanh**2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * t**2 * inner)
+
+        def tanh_doubled(grad_y, x):
+            """You have 1 - 2 tanh where 1 - tanh**2 belongs: a square, not a double."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - 2 * t) * inner)
+
+        def square_doubled(grad_y, x):
+            """You have 1 - 2 tanh**2. The derivative of tanh is 1 - tanh**2, without the 2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - 2 * t**2) * inner)
+
+        def tanh_cubed(grad_y, x):
+            """You have 1 - tanh**3. The derivative of tanh is 1 - tanh**2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**3) * inner)
+
+        def x_squared_for_tanh(grad_y, x):
+            """You have 1 - x**2 where the derivative of tanh belongs: 1 - tanh(u)**2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - x**2) * inner)
+
+        def inner_squared(grad_y, x):
+            """You have 1 - (du/dx)**2 where the derivative of tanh belongs: 1 - tanh(u)**2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - inner**2) * inner)
+
+        def x_added(grad_y, x):
+            """You add x to the second term. It is a factor of it: the product rule multiplies."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * (x + (1 - t**2)) * inner)
+
+        def inner_added(grad_y, x):
+            """You add du/dx to the second term. The chain rule multiplies by it."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * (x * (1 - t**2) + inner))
+
+        def inner_divided(grad_y, x):
+            """You divide by du/dx. The chain rule multiplies by it."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) / inner)
+
+        def x_for_the_inner_derivative(grad_y, x):
+            """You multiply by x once more where du/dx belongs."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * x)
+
+        def tanh_for_the_inner_derivative(grad_y, x):
+            """You multiply by tanh where du/dx belongs."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * t)
+
+        def tanh_for_x(grad_y, x):
+            """In the second term the factor is x, and you have tanh there."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * t * (1 - t**2) * inner)
+
+        def inner_for_x(grad_y, x):
+            """In the second term the factor x is missing, and du/dx stands there twice."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * inner * (1 - t**2) * inner)
+
+        def only_the_slope_of_tanh_kept(grad_y, x):
+            """Your second term is du/dx alone: x / 2 and 1 - tanh**2 are missing from it."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * inner)
+
+        def cube_subtracted(grad_y, x):
+            """You subtract the cubic term's derivative. u is x plus 0.044715 x**3, so it is added."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * (2 * math.sqrt(2 / math.pi) - inner))
+
+        def one_missing_inside(grad_y, x):
+            """Your du/dx is that of the cubic term alone: the derivative of x, 1, is missing."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * (inner - math.sqrt(2 / math.pi)))
+
+        def cube_not_lowered(grad_y, x):
+            """The derivative of x**3 is 3 * x**2; yours still has x**3."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * x**3))
+
+        def cube_lowered_twice(grad_y, x):
+            """The derivative of x**3 is 3 * x**2; you have 3 * x."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * x))
+
+        def square_missing(grad_y, x):
+            """The x**2 is missing from du/dx: the derivative of x**3 is 3 * x**2."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.134145))
+
+        def doubled_for_squared(grad_y, x):
+            """You have 2 x where x**2 belongs: the derivative of x**3 is 3 * x**2."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * 2 * x))
+
+        def two_for_three(grad_y, x):
+            """The derivative of x**3 is 3 * x**2; you have 2 * x**2."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.08943 * x**2))
+
+        def six_for_three(grad_y, x):
+            """Your cubic term is differentiated with a 6: the derivative of x**3 is 3 * x**2."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.26829 * x**2))
+
+        def number_missing_inside(grad_y, x):
+            """The factor 0.044715 is missing from du/dx."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 3 * x**2))
+
+        def number_and_three_missing(grad_y, x):
+            """The factor 3 * 0.044715 is missing from du/dx."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + x**2))
+
+        def three_added(grad_y, x):
+            """In du/dx you add 3 and 0.044715. Multiply them."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 3.044715 * x**2))
+
+        def root_added(grad_y, x):
+            """In du/dx you add the root of 2 / pi. It multiplies the whole bracket."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * (math.sqrt(2 / math.pi) + 1 + 0.134145 * x**2))
+
+        def root_divided(grad_y, x):
+            """In du/dx you divide the root of 2 / pi by the bracket. Multiply."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) / (1 + 0.134145 * x**2))
+
+        def slope_of_the_gradient_inside(grad_y, x):
+            """In du/dx stands grad_y. The slope is taken at x."""
+            t, _inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * grad_y**2))
+
+        def gradient_for_tanh(grad_y, x):
+            """In the first term stands grad_y. It is (1 + tanh) / 2; grad_y multiplies the whole."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + grad_y) + 0.5 * x * (1 - t**2) * inner)
+
+        def gradient_for_x(grad_y, x):
+            """In the second term stands grad_y. The factor is x; grad_y multiplies the whole."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + t) + 0.5 * grad_y * (1 - t**2) * inner)
+
+        def x_for_tanh(grad_y, x):
+            """In the first term stands x. It is (1 + tanh) / 2."""
+            t, inner = _inside(x)
+            return grad_y * (0.5 * (1 + x) + 0.5 * x * (1 - t**2) * inner)
+
         def slope_only(grad_y, x):
             """You return GELU's own derivative. The chain rule multiplies it by grad_y."""
             t, inner = _inside(x)
@@ -491,6 +755,11 @@ class gelu_backward:
         def multiplied_by_the_output(grad_y, x):
             """You multiply grad_y by GELU(x). Multiply it by GELU's derivative at x."""
             return grad_y * 0.5 * x * (1 + _inside(x)[0])
+
+        def gradient_added(grad_y, x):
+            """You add grad_y to the slope. The chain rule multiplies them."""
+            t, inner = _inside(x)
+            return grad_y / 2 + 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * inner
 
         def of_relu(grad_y, x):
             """That is the ReLU's way back. GELU bends smoothly: differentiate its formula."""
@@ -565,6 +834,24 @@ class softmax_cross_entropy_backward:
         def probabilities_only(logits, targets):
             """You return probabilities divided by B. Subtract 1 at each target first."""
             return _softmax(logits) / len(logits)
+
+        def one_added(logits, targets):
+            """You add 1 at the targets. Subtract it: a step against the gradient must raise the right logit."""
+            return (_softmax(logits) + _one_hot(targets, logits.shape[1])) / len(logits)
+
+        def target_set_to_one(logits, targets):
+            """You set the target's entry to 1. Subtract 1 from the probability that stands there."""
+            p, y = _softmax(logits), _one_hot(targets, logits.shape[1])
+            return np.where(y > 0, 1, p) / len(logits)
+
+        def target_set_to_minus_one(logits, targets):
+            """You set the target's entry to -1. Subtract 1 from the probability that stands there: `-=`."""
+            p, y = _softmax(logits), _one_hot(targets, logits.shape[1])
+            return np.where(y > 0, -1, p) / len(logits)
+
+        def logits_only(logits, targets):
+            """You return the logits divided by B. What you computed from them got lost."""
+            return logits / len(logits)
 
         def targets_only(logits, targets):
             """You return the one-hot targets with a minus. The probabilities of all classes are part of it: p - y."""
@@ -1126,6 +1413,22 @@ class sgd_step:
             """You multiply w by the gradient. The step does not depend on w: subtract lr * grad."""
             return w - lr * grad * w
 
+        def rate_added(w, grad, lr):
+            """You add lr and the gradient. Multiply them: w - lr * grad."""
+            return w - (lr + grad)
+
+        def doubled_step(w, grad, lr):
+            """Your step is twice as long. Subtract lr * grad once."""
+            return w - 2 * lr * grad
+
+        def step_multiplied(w, grad, lr):
+            """You multiply w by the step. Subtract the step from it."""
+            return w * lr * grad
+
+        def rate_divided(w, grad, lr):
+            """You divide lr by the gradient. Multiply them."""
+            return w - lr / grad
+
         def averaged_once_more(w, grad, lr):
             """You divide by the number of rows. The gradient is finished: the loss was a mean already."""
             return w - lr * grad / len(w)
@@ -1149,7 +1452,7 @@ class momentum_step:
             lr, beta = float(rng.uniform(0.1, 0.3)), float(rng.uniform(0.5, 0.8))
             yield case(w, grad, velocity, lr, beta, label=f"an array of shape {shape}")
         w, grad = _away_from_zero(rng, 3), _away_from_zero(rng, 3)
-        yield case(w, grad, np.zeros(3), 0.2, label="the first step, beta left as it is")
+        yield case(w, grad, _away_from_zero(rng, 3), 0.2, label="beta left as it is")
 
     def reference(w, grad, velocity, lr, beta=0.9):
         pairs = [
@@ -1231,6 +1534,40 @@ class momentum_step:
             velocity = beta * velocity + grad
             return w - velocity, velocity
 
+        def doubled_step(w, grad, velocity, lr, beta=0.9):
+            """Your step is twice as long. w loses lr times the new velocity, once."""
+            velocity = beta * velocity + grad
+            return w - 2 * lr * velocity, velocity
+
+        def rate_for_beta(w, grad, velocity, lr, beta=0.9):
+            """The old velocity is multiplied by lr. What is left of it is beta times it."""
+            velocity = lr * velocity + grad
+            return w - lr * velocity, velocity
+
+        def beta_added(w, grad, velocity, lr, beta=0.9):
+            """You add beta to the velocity. The old velocity is multiplied by it."""
+            velocity = beta + velocity + grad
+            return w - lr * velocity, velocity
+
+        def gradient_multiplied(w, grad, velocity, lr, beta=0.9):
+            """You multiply the old velocity by the gradient. The gradient is added."""
+            velocity = beta * velocity * grad
+            return w - lr * velocity, velocity
+
+        def step_multiplied(w, grad, velocity, lr, beta=0.9):
+            """You multiply w by the step. Subtract the step from it."""
+            velocity = beta * velocity + grad
+            return w * lr * velocity, velocity
+
+        def rate_added(w, grad, velocity, lr, beta=0.9):
+            """You add lr and the velocity. Multiply them: w - lr * velocity."""
+            velocity = beta * velocity + grad
+            return w - (lr + velocity), velocity
+
+        def rate_alone(w, grad, velocity, lr, beta=0.9):
+            """Your w loses lr alone. It loses lr times the velocity."""
+            return w - lr, beta * velocity + grad
+
         def velocity_first(w, grad, velocity, lr, beta=0.9):
             """You return the two in the other order: the new w comes first."""
             velocity = beta * velocity + grad
@@ -1271,8 +1608,11 @@ class adam_step:
         yield _adam_case(rng, 3, (2, 3), 0.2, beta1=0.7, beta2=0.9, eps=0.1)
         yield _adam_case(rng, int(rng.integers(5, 30)), (4, 1, 2), float(rng.uniform(0.1, 0.3)), eps=0.05)
         zero = {"step": 0, "m": np.zeros(2), "v": np.zeros(2)}
-        yield case(np.array([1.0, -2.0]), np.zeros(2), zero, 0.1, label="a gradient of zero: nothing moves")
+        yield case(np.array([1.0, -2.0]), np.zeros(2), zero, 0.1, eps=1e-3, label="a gradient of zero: nothing moves")
         yield _adam_case(rng, 1, (4,), 0.15)
+        w, tiny = _away_from_zero(rng, 3), 1e-8 * _away_from_zero(rng, 3)
+        zero = {"step": 0, "m": np.zeros(3), "v": np.zeros(3)}
+        yield case(w, tiny, zero, 0.1, label="gradients as small as eps, all settings left as they are")
 
     def reference(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
         step = state["step"] + 1
@@ -1384,6 +1724,227 @@ class adam_step:
             """Your w moves by this gradient alone. Adam moves by its running mean, m_hat."""
             return _adam(w, grad, state, lr, beta1, beta2, eps, {"m_hat": lambda m: grad})
 
+        def gradient_subtracted_from_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The gradient enters m with a minus. Both parts of a running mean are added."""
+            how = {"m": lambda: beta1 * state["m"] - (1 - beta1) * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_never_fades(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """Your m keeps all of its old value: the factor beta1 is missing."""
+            how = {"m": lambda: state["m"] + (1 - beta1) * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_never_fades(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """Your v keeps all of its old value: the factor beta2 is missing."""
+            how = {"v": lambda: state["v"] + (1 - beta2) * grad**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_in_full(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The new gradient enters m in full. In a running mean its share is 1 - beta1."""
+            how = {"m": lambda: beta1 * state["m"] + grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_in_full(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The squared gradient enters v in full. In a running mean its share is 1 - beta2."""
+            how = {"v": lambda: beta2 * state["v"] + grad**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_share_of_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The gradient enters m with the factor beta1. Its share is 1 - beta1."""
+            how = {"m": lambda: beta1 * state["m"] + beta1 * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_share_of_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The squared gradient enters v with the factor beta2. Its share is 1 - beta2."""
+            how = {"v": lambda: beta2 * state["v"] + beta2 * grad**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_one_plus_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The gradient enters m with 1 + beta1. Its share is 1 - beta1."""
+            how = {"m": lambda: beta1 * state["m"] + (1 + beta1) * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_one_plus_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The squared gradient enters v with 1 + beta2. Its share is 1 - beta2."""
+            how = {"v": lambda: beta2 * state["v"] + (1 + beta2) * grad**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def old_m_by_beta2(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The old m is multiplied by beta2. To m belongs beta1."""
+            how = {"m": lambda: beta2 * state["m"] + (1 - beta1) * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def old_v_by_beta1(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The old v is multiplied by beta1. To v belongs beta2."""
+            how = {"v": lambda: beta1 * state["v"] + (1 - beta2) * grad**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def new_m_by_beta2(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The new gradient's share in m is 1 - beta2. It is 1 - beta1."""
+            how = {"m": lambda: beta1 * state["m"] + (1 - beta2) * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def new_v_by_beta1(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The squared gradient's share in v is 1 - beta1. It is 1 - beta2."""
+            how = {"v": lambda: beta2 * state["v"] + (1 - beta1) * grad**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def gradient_left_out_of_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The new gradient is missing from m: you add 1 - beta1 alone."""
+            how = {"m": lambda: beta1 * state["m"] + (1 - beta1)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def gradient_left_out_of_v(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """The new gradient is missing from v: you add 1 - beta2 alone."""
+            how = {"v": lambda: beta2 * state["v"] + (1 - beta2)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def nothing_new_in_v(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """Your v only fades: the squared gradient is missing from it."""
+            how = {"v": lambda: beta2 * state["v"]}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def doubled_for_squared(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You have 2 * grad in v where grad**2 belongs."""
+            how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * 2 * grad}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def weights_in_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """Your m gathers w. It gathers the gradient."""
+            how = {"m": lambda: beta1 * state["m"] + (1 - beta1) * w}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def weights_in_v(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """Your v gathers the square of w. It gathers the square of the gradient."""
+            how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * w**2}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_multiplied_by_the_correction(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You multiply m by 1 - beta1**step. It is too small at first: divide."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: m * (1 - beta1**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_multiplied_by_the_correction(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You multiply v by 1 - beta2**step. It is too small at first: divide."""
+            step = state["step"] + 1
+            how = {"v_hat": lambda v: v * (1 - beta2**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_corrected_with_a_plus(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide m by 1 + beta1**step. The correction is 1 - beta1**step."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: m / (1 + beta1**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_corrected_with_a_plus(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide v by 1 + beta2**step. The correction is 1 - beta2**step."""
+            step = state["step"] + 1
+            how = {"v_hat": lambda v: v / (1 + beta2**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_divided_by_the_power(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide m by beta1**step. The correction is 1 - beta1**step."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: m / beta1**step}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_divided_by_the_power(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide v by beta2**step. The correction is 1 - beta2**step."""
+            step = state["step"] + 1
+            how = {"v_hat": lambda v: v / beta2**step}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_corrected_by_beta2(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You correct m with beta2. To m belongs beta1."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: m / (1 - beta2**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_corrected_by_beta1(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You correct v with beta1. To v belongs beta2."""
+            step = state["step"] + 1
+            how = {"v_hat": lambda v: v / (1 - beta1**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_corrected_without_the_power(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide m by 1 - beta1, whatever the step: the power is missing."""
+            how = {"m_hat": lambda m: m / (1 - beta1)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_corrected_without_the_power(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide v by 1 - beta2, whatever the step: the power is missing."""
+            how = {"v_hat": lambda v: v / (1 - beta2)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def m_corrected_by_a_product(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide m by 1 - beta1 * step. It is a power: 1 - beta1**step."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: m / (1 - beta1 * step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def w_for_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You correct w where m belongs."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: w / (1 - beta1**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def gradient_corrected_for_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You correct the gradient where m belongs: the running mean has no effect."""
+            step = state["step"] + 1
+            how = {"m_hat": lambda m: grad / (1 - beta1**step)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def not_divided(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You do not divide by the root of v_hat: that is descent by m alone."""
+            how = {"update": lambda m_hat, v_hat: m_hat}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def multiplied_by_the_root(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You multiply by the root of v_hat. Divide by it: large gradients get small factors."""
+            how = {"update": lambda m_hat, v_hat: m_hat * (np.sqrt(v_hat) + eps)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def squared_for_root(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You square v_hat. Take its root: it is a mean of squares."""
+            how = {"update": lambda m_hat, v_hat: m_hat / (v_hat**2 + eps)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def eps_subtracted(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You subtract eps from the root. Add it: it keeps the divisor above 0."""
+            how = {"update": lambda m_hat, v_hat: m_hat / (np.sqrt(v_hat) - eps)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def divided_by_eps(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide by eps alone. Divide by the root of v_hat plus eps."""
+            how = {"update": lambda m_hat, v_hat: m_hat / eps}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def rate_only(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """Your step is lr divided by the root: m_hat is missing from it."""
+            how = {"update": lambda m_hat, v_hat: 1 / (np.sqrt(v_hat) + eps)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def v_hat_for_m_hat(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You divide v_hat by its own root. The step is m_hat divided by the root of v_hat."""
+            how = {"update": lambda m_hat, v_hat: v_hat / (np.sqrt(v_hat) + eps)}
+            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
+
+        def corrected_m_kept(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You keep the corrected m in the state: the next step would correct it again. Keep m as it is."""
+            new, after = _adam(w, grad, state, lr, beta1, beta2, eps)
+            return new, after | {"m": after["m"] / (1 - beta1 ** after["step"])}
+
+        def corrected_v_kept(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """You keep the corrected v in the state: the next step would correct it again. Keep v as it is."""
+            new, after = _adam(w, grad, state, lr, beta1, beta2, eps)
+            return new, after | {"v": after["v"] / (1 - beta2 ** after["step"])}
+
+        def m_and_v_swapped(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+            """In the state that you return, m and v have changed places."""
+            new, after = _adam(w, grad, state, lr, beta1, beta2, eps)
+            return new, {"step": after["step"], "m": after["v"], "v": after["m"]}
+
         def no_rate(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """The learning rate is missing: subtract lr * m_hat / (sqrt(v_hat) + eps)."""
             return _adam(w, grad, state, 1.0, beta1, beta2, eps)
@@ -1410,9 +1971,9 @@ def _states(rng, p, step):
     }
 
 
-def _stepped(p, gradients, states, lr, names=KEYS):
+def _stepped(p, gradients, states, lr, names=None):
     """Adam for the arrays named, the others as they were."""
-    new = {name: _adam(p[name], gradients[name], states[name], lr) for name in names}
+    new = {name: _adam(p[name], gradients[name], states[name], lr) for name in names or p}
     new_p = {name: new[name][0] if name in new else p[name] for name in p}
     return new_p, {name: new[name][1] if name in new else states[name] for name in p}
 
@@ -1496,7 +2057,7 @@ class train_step:
         def embedding_not_trained(pairs, targets, p, states, lr):
             """The embedding stays as it was. It has a gradient too: loop over all names in p."""
             loss, gradients = _backward(pairs, targets, p)
-            return *_stepped(p, gradients, states, lr, KEYS[1:]), loss
+            return *_stepped(p, gradients, states, lr, ("w_1", "b_1", "w_2", "b_2")), loss
 
         def biases_not_trained(pairs, targets, p, states, lr):
             """The biases stay as they were. They have gradients too: loop over all names in p."""
