@@ -597,60 +597,15 @@ class gelu_backward:
             t, inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - 2 * t) * inner)
 
-        def square_doubled(grad_y, x):
-            """You have 1 - 2 tanh**2. The derivative of tanh is 1 - tanh**2, without the 2."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - 2 * t**2) * inner)
-
-        def tanh_cubed(grad_y, x):
-            """You have 1 - tanh**3. The derivative of tanh is 1 - tanh**2."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**3) * inner)
-
         def x_squared_for_tanh(grad_y, x):
             """You have 1 - x**2 where the derivative of tanh belongs: 1 - tanh(u)**2."""
             t, inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - x**2) * inner)
 
-        def inner_squared(grad_y, x):
-            """You have 1 - (du/dx)**2 where the derivative of tanh belongs: 1 - tanh(u)**2."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - inner**2) * inner)
-
-        def x_added(grad_y, x):
-            """You add x to the second term. It is a factor of it: the product rule multiplies."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * (x + (1 - t**2)) * inner)
-
-        def inner_added(grad_y, x):
-            """You add du/dx to the second term. The chain rule multiplies by it."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * (x * (1 - t**2) + inner))
-
         def inner_divided(grad_y, x):
             """You divide by du/dx. The chain rule multiplies by it."""
             t, inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) / inner)
-
-        def x_for_the_inner_derivative(grad_y, x):
-            """You multiply by x once more where du/dx belongs."""
-            t, _inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * x)
-
-        def tanh_for_the_inner_derivative(grad_y, x):
-            """You multiply by tanh where du/dx belongs."""
-            t, _inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * t)
-
-        def tanh_for_x(grad_y, x):
-            """In the second term the factor is x, and you have tanh there."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * t * (1 - t**2) * inner)
-
-        def inner_for_x(grad_y, x):
-            """In the second term the factor x is missing, and du/dx stands there twice."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * inner * (1 - t**2) * inner)
 
         def only_the_slope_of_tanh_kept(grad_y, x):
             """Your second term is du/dx alone: x / 2 and 1 - tanh**2 are missing from it."""
@@ -707,40 +662,15 @@ class gelu_backward:
             t, _inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + x**2))
 
-        def three_added(grad_y, x):
-            """In du/dx you add 3 and 0.044715. Multiply them."""
-            t, _inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 3.044715 * x**2))
-
         def root_added(grad_y, x):
             """In du/dx you add the root of 2 / pi. It multiplies the whole bracket."""
             t, _inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * (math.sqrt(2 / math.pi) + 1 + 0.134145 * x**2))
 
-        def root_divided(grad_y, x):
-            """In du/dx you divide the root of 2 / pi by the bracket. Multiply."""
-            t, _inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) / (1 + 0.134145 * x**2))
-
-        def slope_of_the_gradient_inside(grad_y, x):
-            """In du/dx stands grad_y. The slope is taken at x."""
-            t, _inner = _inside(x)
-            return grad_y * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 0.134145 * grad_y**2))
-
-        def gradient_for_tanh(grad_y, x):
-            """In the first term stands grad_y. It is (1 + tanh) / 2; grad_y multiplies the whole."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + grad_y) + 0.5 * x * (1 - t**2) * inner)
-
         def gradient_for_x(grad_y, x):
             """In the second term stands grad_y. The factor is x; grad_y multiplies the whole."""
             t, inner = _inside(x)
             return grad_y * (0.5 * (1 + t) + 0.5 * grad_y * (1 - t**2) * inner)
-
-        def x_for_tanh(grad_y, x):
-            """In the first term stands x. It is (1 + tanh) / 2."""
-            t, inner = _inside(x)
-            return grad_y * (0.5 * (1 + x) + 0.5 * x * (1 - t**2) * inner)
 
         def slope_only(grad_y, x):
             """You return GELU's own derivative. The chain rule multiplies it by grad_y."""
@@ -1700,17 +1630,6 @@ class adam_step:
             how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * grad}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
-        def size_of_the_gradient(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """`v` is the mean of the squared gradient; you use its absolute value."""
-            how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * np.abs(grad)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def mean_squared(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """`v` gathers the square of m in your step. It gathers the square of the gradient."""
-            m = beta1 * state["m"] + (1 - beta1) * grad
-            how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * m**2}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
         def old_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """Your w moves by the means from before this step. Bring m and v up to date first."""
             step = state["step"] + 1
@@ -1749,31 +1668,6 @@ class adam_step:
             how = {"v": lambda: beta2 * state["v"] + grad**2}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
-        def m_share_of_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The gradient enters m with the factor beta1. Its share is 1 - beta1."""
-            how = {"m": lambda: beta1 * state["m"] + beta1 * grad}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def v_share_of_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The squared gradient enters v with the factor beta2. Its share is 1 - beta2."""
-            how = {"v": lambda: beta2 * state["v"] + beta2 * grad**2}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def m_one_plus_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The gradient enters m with 1 + beta1. Its share is 1 - beta1."""
-            how = {"m": lambda: beta1 * state["m"] + (1 + beta1) * grad}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def v_one_plus_beta(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The squared gradient enters v with 1 + beta2. Its share is 1 - beta2."""
-            how = {"v": lambda: beta2 * state["v"] + (1 + beta2) * grad**2}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def old_m_by_beta2(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The old m is multiplied by beta2. To m belongs beta1."""
-            how = {"m": lambda: beta2 * state["m"] + (1 - beta1) * grad}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
         def old_v_by_beta1(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """The old v is multiplied by beta1. To v belongs beta2."""
             how = {"v": lambda: beta1 * state["v"] + (1 - beta2) * grad**2}
@@ -1789,34 +1683,9 @@ class adam_step:
             how = {"v": lambda: beta2 * state["v"] + (1 - beta1) * grad**2}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
-        def gradient_left_out_of_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The new gradient is missing from m: you add 1 - beta1 alone."""
-            how = {"m": lambda: beta1 * state["m"] + (1 - beta1)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def gradient_left_out_of_v(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """The new gradient is missing from v: you add 1 - beta2 alone."""
-            how = {"v": lambda: beta2 * state["v"] + (1 - beta2)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def nothing_new_in_v(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """Your v only fades: the squared gradient is missing from it."""
-            how = {"v": lambda: beta2 * state["v"]}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
         def doubled_for_squared(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """You have 2 * grad in v where grad**2 belongs."""
             how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * 2 * grad}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def weights_in_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """Your m gathers w. It gathers the gradient."""
-            how = {"m": lambda: beta1 * state["m"] + (1 - beta1) * w}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def weights_in_v(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """Your v gathers the square of w. It gathers the square of the gradient."""
-            how = {"v": lambda: beta2 * state["v"] + (1 - beta2) * w**2}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
         def m_multiplied_by_the_correction(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -1829,30 +1698,6 @@ class adam_step:
             """You multiply v by 1 - beta2**step. It is too small at first: divide."""
             step = state["step"] + 1
             how = {"v_hat": lambda v: v * (1 - beta2**step)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def m_corrected_with_a_plus(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide m by 1 + beta1**step. The correction is 1 - beta1**step."""
-            step = state["step"] + 1
-            how = {"m_hat": lambda m: m / (1 + beta1**step)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def v_corrected_with_a_plus(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide v by 1 + beta2**step. The correction is 1 - beta2**step."""
-            step = state["step"] + 1
-            how = {"v_hat": lambda v: v / (1 + beta2**step)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def m_divided_by_the_power(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide m by beta1**step. The correction is 1 - beta1**step."""
-            step = state["step"] + 1
-            how = {"m_hat": lambda m: m / beta1**step}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def v_divided_by_the_power(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide v by beta2**step. The correction is 1 - beta2**step."""
-            step = state["step"] + 1
-            how = {"v_hat": lambda v: v / beta2**step}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
         def m_corrected_by_beta2(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -1877,24 +1722,6 @@ class adam_step:
             how = {"v_hat": lambda v: v / (1 - beta2)}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
-        def m_corrected_by_a_product(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide m by 1 - beta1 * step. It is a power: 1 - beta1**step."""
-            step = state["step"] + 1
-            how = {"m_hat": lambda m: m / (1 - beta1 * step)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def w_for_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You correct w where m belongs."""
-            step = state["step"] + 1
-            how = {"m_hat": lambda m: w / (1 - beta1**step)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def gradient_corrected_for_m(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You correct the gradient where m belongs: the running mean has no effect."""
-            step = state["step"] + 1
-            how = {"m_hat": lambda m: grad / (1 - beta1**step)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
         def not_divided(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """You do not divide by the root of v_hat: that is descent by m alone."""
             how = {"update": lambda m_hat, v_hat: m_hat}
@@ -1903,31 +1730,6 @@ class adam_step:
         def multiplied_by_the_root(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """You multiply by the root of v_hat. Divide by it: large gradients get small factors."""
             how = {"update": lambda m_hat, v_hat: m_hat * (np.sqrt(v_hat) + eps)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def squared_for_root(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You square v_hat. Take its root: it is a mean of squares."""
-            how = {"update": lambda m_hat, v_hat: m_hat / (v_hat**2 + eps)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def eps_subtracted(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You subtract eps from the root. Add it: it keeps the divisor above 0."""
-            how = {"update": lambda m_hat, v_hat: m_hat / (np.sqrt(v_hat) - eps)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def divided_by_eps(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide by eps alone. Divide by the root of v_hat plus eps."""
-            how = {"update": lambda m_hat, v_hat: m_hat / eps}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def rate_only(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """Your step is lr divided by the root: m_hat is missing from it."""
-            how = {"update": lambda m_hat, v_hat: 1 / (np.sqrt(v_hat) + eps)}
-            return _adam(w, grad, state, lr, beta1, beta2, eps, how)
-
-        def v_hat_for_m_hat(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """You divide v_hat by its own root. The step is m_hat divided by the root of v_hat."""
-            how = {"update": lambda m_hat, v_hat: v_hat / (np.sqrt(v_hat) + eps)}
             return _adam(w, grad, state, lr, beta1, beta2, eps, how)
 
         def corrected_m_kept(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -1939,11 +1741,6 @@ class adam_step:
             """You keep the corrected v in the state: the next step would correct it again. Keep v as it is."""
             new, after = _adam(w, grad, state, lr, beta1, beta2, eps)
             return new, after | {"v": after["v"] / (1 - beta2 ** after["step"])}
-
-        def m_and_v_swapped(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-            """In the state that you return, m and v have changed places."""
-            new, after = _adam(w, grad, state, lr, beta1, beta2, eps)
-            return new, {"step": after["step"], "m": after["v"], "v": after["m"]}
 
         def no_rate(w, grad, state, lr, beta1=0.9, beta2=0.999, eps=1e-8):
             """The learning rate is missing: subtract lr * m_hat / (sqrt(v_hat) + eps)."""
