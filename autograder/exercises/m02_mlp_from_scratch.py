@@ -333,6 +333,14 @@ class linear_backward:
             """Both x and grad_y have B rows, so x @ grad_y does not fit. The sum over the batch is x.T @ grad_y."""
             return grad_y @ w.T, x @ grad_y, grad_y.sum(0)
 
+        def weights_first(grad_y, x, w):
+            """For grad_x you multiply w by grad_y. Each row of grad_y is an example, so it comes first: grad_y @ w.T."""
+            return w @ grad_y, x.T @ grad_y, grad_y.sum(0)
+
+        def x_not_transposed_in_dot(grad_y, x, w):
+            """For grad_w the two share the batch, the first axis of both: turn x round, np.dot(x.T, grad_y)."""
+            return grad_y @ w.T, np.dot(x, grad_y), grad_y.sum(0)
+
         def grad_w_over_the_features(grad_y, x, w):
             """For grad_w you sum over features, (B, B). Sum over the examples: the axis of length B must be the inner one."""
             return grad_y @ w.T, x @ grad_y.T, grad_y.sum(0)
@@ -836,6 +844,10 @@ class softmax_cross_entropy_backward:
             """You subtract the targets' numbers. A target is a place: subtract 1 there (a one-hot row)."""
             return (_softmax(logits) - targets[:, None]) / len(logits)
 
+        def numbers_for_one_hot(logits, targets):
+            """`p - targets` subtracts class numbers. What is subtracted is 1, at the place that the number names."""
+            return (_softmax(logits) - targets) / len(logits)
+
         def at_the_target_only(logits, targets):
             """You return one number for each example. Every logit has a gradient: shape (B, V)."""
             rows = np.arange(len(logits))
@@ -944,6 +956,19 @@ class embedding_backward:
             gradient = np.zeros((rows, grad_x.shape[-1]))
             n = min(rows, ids.size)
             gradient[:n] = grad_x.reshape(-1, grad_x.shape[-1])[:n]
+            return gradient
+
+        def read_by_id(grad_x, ids, rows):
+            """You look the gradient up by the id. It stands at its place in the batch; the id says to which row it goes."""
+            gradient = np.zeros((rows, grad_x.shape[-1]))
+            for i in ids:
+                gradient[i] += grad_x[i]
+            return gradient
+
+        def width_from_the_second_axis(grad_x, ids, rows):
+            """The width d is the last axis of grad_x, however many axes there are: grad_x.shape[-1], not shape[1]."""
+            gradient = np.zeros((rows, grad_x.shape[1]))
+            np.add.at(gradient, ids, grad_x)
             return gradient
 
         def only_two_axes(grad_x, ids, rows):
@@ -1057,6 +1082,10 @@ class network_forward:
         def counted_from_one(pairs, p):
             """You subtract 1 from the ids. Row i of the table belongs to id i as it is."""
             return _forward(pairs, p, look_up=lambda table, ids: _concatenated(table, ids - 1))
+
+        def one_long_row(pairs, p):
+            """`reshape(-1)` makes one long row of the whole batch. Keep a row for each example: reshape(len(pairs), -1)."""
+            return _forward(pairs, p, look_up=lambda table, ids: table[ids].reshape(-1))
 
         def factors_for_embeddings(pairs, p):
             """You give the layer the numbers of the pairs themselves. Look them up first: p["embed"][pairs]."""
@@ -1185,6 +1214,10 @@ class network_backward:
             """Your ReLU's mask comes from the gradient. It comes from z, what went into the ReLU: saved["z"]."""
             return _backward(pairs, targets, p, grad_z=lambda grad_a, z: np.maximum(grad_a, 0))
 
+        def relu_arguments_swapped(pairs, targets, p):
+            """You give relu_backward its arguments in the wrong order: first the gradient, then what went into the ReLU."""
+            return _backward(pairs, targets, p, grad_z=lambda grad_a, z: z * (grad_a > 0))
+
         def masked_by_the_value(pairs, targets, p):
             """You multiply by a itself on the way back through the ReLU. Its slope is 1 or 0."""
             return _backward(pairs, targets, p, grad_z=lambda grad_a, z: grad_a * np.maximum(z, 0))
@@ -1260,6 +1293,10 @@ class network_backward:
             """`grad_x.reshape(B, d, 2)` mixes the halves. x was (B, 2, d) before you flattened it: go back to that."""
             mixed = lambda g, ids, rows: _added(g.reshape(len(ids), -1, 2).swapaxes(1, 2), ids, rows)  # noqa: E731
             return _backward(pairs, targets, p, embed=mixed)
+
+        def not_reshaped(pairs, targets, p):
+            """Your grad_x has 2 d columns, and the table d. Give it back its three axes, (B, 2, d), before embedding_backward."""
+            return _backward(pairs, targets, p, embed=_added)
 
         def embedding_forgotten(pairs, targets, p):
             """The table's gradient is 0, so it would never learn. What came back to x goes on to embedding_backward."""
@@ -1865,6 +1902,11 @@ class train_step:
             """Adam begins anew in each step: you give it fresh states. Give it those that came in."""
             loss, gradients = _backward(pairs, targets, p)
             return *_stepped(p, gradients, _states(None, p, 0), lr), loss
+
+        def all_arrays_at_once(pairs, targets, p, states, lr):
+            """`adam_step` takes one array, its gradient and its state. Call it for each name in p."""
+            loss, gradients = _backward(pairs, targets, p)
+            return *_adam(p, gradients, states, lr), loss
 
         def rate_not_passed_on(pairs, targets, p, states, lr):
             """The learning rate that you were given has no effect: pass lr on to adam_step."""

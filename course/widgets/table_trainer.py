@@ -190,6 +190,8 @@ class TableTrainer(Card):
             title="Right answers", x_label="step", y_label="share",
             description="The share of right answers after each step, of the pairs trained with and of those kept back",
         )  # fmt: skip
+        for curves in (self.loss, self.share):
+            curves.layout.flex = "1 1 42%"  # side by side, on a narrow page too
         labels = {"row_labels": SIDE, "column_labels": SIDE, "row_title": "a", "column_title": "b"}
         self.table = Heatmap(
             title="Its answers, in percent", signed=True, vmin=-100.0, vmax=100.0, digits=0, legend=False, **labels,

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -183,11 +184,17 @@ def test_m02_a_loss_that_is_no_number_stops_it():
     assert "the loss is nan" in card._status.value
 
 
+def apart(function, *args):
+    """Call it in a thread of its own: in this one a loop may be running, after tests with a browser."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function, *args).result()
+
+
 def test_m02_without_an_event_loop_nothing_is_left_behind():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         card = table_trainer()
-        card.start()
+        apart(card.start)
     assert "advance(100)" in card._status.value.replace("<code>", "")
     assert card.task is None
     card.advance(3)
@@ -221,7 +228,7 @@ def test_m02_it_trains_beside_everything_else():
         assert card.run.count == 0
         assert card.task is None
 
-    asyncio.run(scene())
+    apart(asyncio.run, scene())
 
 
 def test_m02_only_one_card_trains():
@@ -239,7 +246,7 @@ def test_m02_only_one_card_trains():
         assert second.task is None
         assert TableTrainer.training is None
 
-    asyncio.run(scene())
+    apart(asyncio.run, scene())
 
 
 def test_m02_what_stops_it_while_it_runs_by_itself_is_told():
@@ -249,4 +256,4 @@ def test_m02_what_stops_it_while_it_runs_by_itself_is_told():
         await until(lambda: card.task is None)
         assert "no more" in card._status.value
 
-    asyncio.run(scene())
+    apart(asyncio.run, scene())
