@@ -2033,7 +2033,7 @@ class batch_not_averaged:
 
 @question(answer="d")
 class never_seen:
-    """The net gets 100 % of the pairs that it was trained with, 6 x 2 among them, and says 2 x 6 = 18 or so. Why does it not help that it knows 6 x 2?"""
+    """The net gets 100 % of the pairs that it was trained with, 6 x 2 among them, and says that 2 x 6 is 10. Why does it not help that it knows 6 x 2?"""
 
     a = (
         "It needs more hidden units.",

@@ -88,7 +88,7 @@ table_trainer()
 # $V = 82$ classes, 0 to 81, so that the class *is* the product. 46 of them never occur as a product, and the net has to
 # learn that, too.
 #
-# The loss is the cross-entropy of ch07, averaged over the batch: `mean_loss` in the cell above.
+# The loss is the cross-entropy of ch07, averaged over the batch: `mean_loss` in the first cell.
 #
 # ## 2. Going back through a graph
 #
