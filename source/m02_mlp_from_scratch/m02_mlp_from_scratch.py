@@ -624,7 +624,7 @@ for name in p:
 # {{m02.sgd_step}}
 #
 # All three functions return new arrays and **change nothing in place**. That is a matter of safety: while gradients are
-# still being taken, everybody has to see the same old weights. You will see the damage in a moment.
+# still being taken, everybody has to see the same old weights.
 
 
 # %% exercise="m02.sgd_step"
@@ -743,8 +743,8 @@ def adam_step(
 # ### One step of training
 #
 # First **all** gradients, then all updates. If you update $W_2$ as soon as its gradient is known and then go back
-# through it, the rest of the gradients belong to a network that never was: half old, half new. The loss still falls, a
-# little worse, and no error is raised. The check finds out.
+# through it, the rest of the gradients belong to a network that never was: half old, half new. No
+# error is raised, and with a small learning rate the loss falls all the same: nobody would notice. The check does.
 #
 # {{m02.train_step}}
 
