@@ -62,6 +62,15 @@ _BEFORE = "return attention.diagonal(-1, 1, 2).mean(dim=-1)"
 _PERIOD = "if not 1 <= period < attention.shape[-1]:"
 _INDUCTION = "return attention.diagonal(1 - period, 1, 2)[:, 1:].mean(dim=-1)"
 
+STILL_TINY = "a step of 1e-5 and one of twice or half of it give the same slope to ten digits"
+EVERY_PLACE = "every place is written to, whatever stood there"
+TARGETS = "there is one target for each row of logits"
+
+_MEASURE = "def numeric_gradient(f, x: np.ndarray, eps: float=1e-05) -> np.ndarray:"
+_AT_TARGETS = "gradient[np.arange(len(targets)), targets] -= 1.0"
+_TABLE = "grad_embed = embedding_backward(grad_x.reshape(*pairs.shape, -1), pairs, len(p['embed']))"
+
+
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
@@ -175,6 +184,33 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_PERIOD, "shape[-1]", "shape[-2]", SQUARE),
         (_INDUCTION, "1, 2)", "1, -1)", LAST_OF_THREE),
         (_INDUCTION, "dim=-1", "dim=1", LAST_OF_TWO),
+    ],
+    "m02.numeric_gradient": [
+        (_MEASURE, "1e-05", "-1e-05", "the two ends change places, and so do the signs of difference and way"),
+        (_MEASURE, "1e-05", "2e-05", STILL_TINY),
+        (_MEASURE, "1e-05", "5e-06", STILL_TINY),
+        ("gradient = np.zeros_like(x)", "zeros", "ones", EVERY_PLACE),
+        ("for place in np.ndindex(x.shape):", "x.shape", "gradient.shape", "the gradient has the shape of x"),
+        ("up, down = (x.copy(), x.copy())", "up, down", "down, up", "both are copies of x"),
+    ],
+    "m02.softmax_cross_entropy_backward": [
+        (_AT_TARGETS, "len(targets)", "len(logits)", TARGETS),
+        (_AT_TARGETS, "len(targets)", "len(gradient)", TARGETS),
+        ("return gradient / len(targets)", "len(targets)", "len(logits)", TARGETS),
+        ("return gradient / len(targets)", "len(targets)", "len(gradient)", TARGETS),
+    ],
+    "m02.network_forward": [
+        ("x = p['embed'][pairs].reshape(len(pairs), -1)", "-1", "-2", ANY_NEGATIVE),
+        ("a = np.maximum(z, 0.0)", "z, 0.0", "0.0, z", "the larger of two numbers is the same in either order"),
+    ],
+    "m02.network_backward": [
+        ("grad_z = relu_backward(grad_a, saved['z'])", "'z'", "'a'", "a is above 0 exactly where z is"),
+        (_TABLE, "-1", "-2", ANY_NEGATIVE),
+    ],
+    "m02.train_step": [
+        ("new_p, new_states = ({}, {})", "new_p, new_states", "new_states, new_p", "both are empty dictionaries"),
+        ("for name in p:", "p", "states", "parameters, states and gradients have the same keys"),
+        ("for name in p:", "p", "gradients", "parameters, states and gradients have the same keys"),
     ],
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from course.widgets.attention_plane import attention_plane
+from course.widgets.backprop_flow import backprop_flow
 from course.widgets.cache_budget import cache_budget
 from course.widgets.conveyor_spotlight import conveyor_spotlight
 from course.widgets.cross_attention_map import cross_attention_map
@@ -24,11 +25,13 @@ from course.widgets.sequence_gallery import sequence_gallery
 from course.widgets.sinusoid_map import sinusoid_map
 from course.widgets.softmax_lab import softmax_lab
 from course.widgets.split_map import split_map
+from course.widgets.table_trainer import table_trainer
 from course.widgets.token_attention import token_attention
 from course.widgets.valley_lab import valley_lab
 
 __all__ = [
     "attention_plane",
+    "backprop_flow",
     "cache_budget",
     "conveyor_spotlight",
     "cross_attention_map",
@@ -54,6 +57,7 @@ __all__ = [
     "softmax_lab",
     "softmax_saturation",
     "split_map",
+    "table_trainer",
     "token_attention",
     "valley_lab",
     "whole_course",

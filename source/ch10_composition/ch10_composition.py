@@ -618,5 +618,6 @@ progress("ch10")
 # al. 2022](https://arxiv.org/abs/2206.07682) and, against it, [Schaeffer et al.
 # 2023](https://arxiv.org/abs/2304.15004).
 #
-# **Next** The beginner's path ends here, and you have walked all of it. Back: [ch09 Mixtures of experts and
-# scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb).
+# **Next** The beginner's path ends here, and you have walked all of it. The advanced lessons take its parts one by one,
+# deeper; begin with [m02 MLP from scratch, backprop by hand](../m02_mlp_from_scratch/m02_mlp_from_scratch.ipynb). Back:
+# [ch09 Mixtures of experts and scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb).
