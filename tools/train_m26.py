@@ -18,7 +18,15 @@ import torch
 from torch import Tensor
 
 from course import trained
-from course.supplied.ch07 import adamw_step, cross_entropy, decoder_logits, flatten, init_decoder, lr_schedule, unflatten
+from course.supplied.ch07 import (
+    adamw_step,
+    cross_entropy,
+    decoder_logits,
+    flatten,
+    init_decoder,
+    lr_schedule,
+    unflatten,
+)
 from course.supplied.m26 import StagedDecoder, collect_trace, run_patched, split
 
 VOCABULARY = list("0123456789*=.")
