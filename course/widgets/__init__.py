@@ -41,6 +41,7 @@ __all__ = [
     "kv_cache_lab",
     "loss_lab",
     "mask_lab",
+    "matrix_flow",
     "norm_lab",
     "offset_clock",
     "residual_bus",
@@ -63,6 +64,7 @@ __all__ = [
 LATER = {
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
+    "matrix_flow": "matrix_flow",
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",
