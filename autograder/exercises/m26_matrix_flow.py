@@ -2,6 +2,7 @@
 (`scaled_dot_product_attention`, `layer_norm`, `gelu`), `torch.nn.MultiheadAttention` and the stages of a model that
 torch runs; patches with `torch.func.functional_call` and with torch's own modules on changed inputs."""
 
+import functools
 import math
 
 import numpy as np
@@ -116,13 +117,18 @@ def _pass_block(block, x, put):
 
 def _shapes(n, d_model, heads, d_ff, vocab_size, **others):
     """The right shapes, but for those named: a stage by the last part of its name, or by two (ffn__output)."""
-    rng = np.random.default_rng(0)
-    p = _decoder(rng, vocab_size, heads, d_model // heads, 1, d_ff, n)
-    shapes = {name: tuple(value.shape) for name, value in _pass(StagedDecoder(p, heads), _tokens(rng, vocab_size, n)).items()}
+    shapes = dict(_shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size))
     for name, shape in others.items():
         end = name.replace("__", ".")
         shapes |= {stage: shape for stage in shapes if f".{stage}".endswith(f".{end}")}
     return shapes
+
+
+@functools.cache
+def _shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size):
+    rng = np.random.default_rng(0)
+    model = StagedDecoder(_decoder(rng, vocab_size, heads, d_model // heads, 1, d_ff, n), heads)
+    return {name: tuple(value.shape) for name, value in _pass(model, _tokens(rng, vocab_size, n)).items()}
 
 
 @exercise(points=2, minutes=8, source="Elhage et al. 2021, section High-Level Architecture; names as in the staged model")
@@ -918,6 +924,8 @@ class run_patched:
 
         def in_every_block(model, tokens, stage, value):
             """You patch the stages of this name in every block. Only the one of that full name is replaced."""
+            if stage not in model.stages:
+                raise KeyError(stage)
             last = stage.split(".", 2)[-1]
             same = [name for name in model.stages if name.split(".", 2)[-1] == last]
             return _pass(model, tokens, dict.fromkeys(same, value))["logits"].float()
