@@ -2,6 +2,7 @@
 (`scaled_dot_product_attention`, `layer_norm`, `gelu`), `torch.nn.MultiheadAttention` and the stages of a model that
 torch runs; patches with `torch.func.functional_call` and with torch's own modules on changed inputs."""
 
+import contextlib
 import functools
 import math
 
@@ -106,7 +107,9 @@ def _pass_block(block, x, put):
     weights = put("attention.weights", powers / powers.sum(-1, keepdim=True))
     mix = put("attention.mix", torch.einsum("hij,jhd->ihd", weights, v).reshape(n, -1))
     x = put("stream_1", x + put("attention.output", mix @ _weight(attention.output)))
-    hidden = put("ffn.hidden", put("norm_2", _standard(x, block.norm_2)) @ _weight(block.ffn.hidden) + _bias(block.ffn.hidden))
+    hidden = put(
+        "ffn.hidden", put("norm_2", _standard(x, block.norm_2)) @ _weight(block.ffn.hidden) + _bias(block.ffn.hidden)
+    )
     inner = math.sqrt(2 / math.pi) * (hidden + 0.044715 * hidden**3)
     active = put("ffn.active", hidden * (1 + inner.tanh()) / 2)
     return put("stream_2", x + put("ffn.output", active @ _weight(block.ffn.output) + _bias(block.ffn.output)))
@@ -131,7 +134,9 @@ def _shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size):
     return {name: tuple(value.shape) for name, value in _pass(model, _tokens(rng, vocab_size, n)).items()}
 
 
-@exercise(points=2, minutes=8, source="Elhage et al. 2021, section High-Level Architecture; names as in the staged model")
+@exercise(
+    points=2, minutes=8, source="Elhage et al. 2021, section High-Level Architecture; names as in the staged model"
+)
 class stage_shapes:
     """The shape of what every stage of a decoder gives, by the stage's name."""
 
@@ -150,7 +155,9 @@ class stage_shapes:
     class misconceptions:
         def one_square_for_all_heads(n, d_model, heads, d_ff, vocab_size):
             """Each head has scores of its own: scores, masked and weights have an axis of heads in front, (heads, n, n)."""
-            return _shapes(n, d_model, heads, d_ff, vocab_size, **dict.fromkeys(["scores", "masked", "weights"], (n, n)))
+            return _shapes(
+                n, d_model, heads, d_ff, vocab_size, **dict.fromkeys(["scores", "masked", "weights"], (n, n))
+            )
 
         def heads_last(n, d_model, heads, d_ff, vocab_size):
             """The axis of heads stands last; in scores, masked and weights it comes first: (heads, n, n)."""
@@ -289,7 +296,9 @@ class collect_trace:
     class misconceptions:
         def not_copied(model, tokens):
             """You keep the output itself. The mask writes into the scores afterwards, and your trace changes with them: clone."""
-            return _hooked(model, tokens, lambda trace, name: lambda m, i, output: trace.update({name: output.detach()}))
+            return _hooked(
+                model, tokens, lambda trace, name: lambda m, i, output: trace.update({name: output.detach()})
+            )
 
         def inputs_kept(model, tokens):
             """You keep what goes into a stage, `inputs[0]`. A trace holds what comes out: the hook's third argument."""
@@ -359,10 +368,8 @@ class collect_trace:
             """You catch the model's error and go on. Remove the hooks, and let the error through: `try: ... finally: ...`."""
             trace = {}
             handles = _hang(model, trace)
-            try:
+            with contextlib.suppress(ValueError):
                 model(tokens)
-            except ValueError:
-                pass
             for handle in handles:
                 handle.remove()
             return trace
@@ -405,7 +412,8 @@ def _row_cell(stage, row, column, trace, p, norm=None, query=None, hidden=None, 
         "stream_0": added or (lambda t, b, r, c: t["embed"][r, c] + t["position"][r, c]),
         BLOCK + "norm_1": norm or (lambda t, b, r, c: _normed(t["stream_0"][r], b["norm_1"])[c]),
         ATTENTION + "query": query or (lambda t, b, r, c: t[BLOCK + "norm_1"][r] @ b["attention"]["w_q"][:, c]),
-        BLOCK + "ffn.hidden": hidden or (lambda t, b, r, c: (t[BLOCK + "norm_2"][r] @ b["ffn"]["w_1"] + b["ffn"]["b_1"])[c]),
+        BLOCK + "ffn.hidden": hidden
+        or (lambda t, b, r, c: (t[BLOCK + "norm_2"][r] @ b["ffn"]["w_1"] + b["ffn"]["b_1"])[c]),
     }
     if stage not in ours:
         raise ValueError(stage)
@@ -428,7 +436,11 @@ class recompute_cell:
     tolerance = PASS
 
     def cases(rng):
-        for heads, d_head, d_ff, n, size in [(2, 3, 10, 4, 1.0), (3, 2, 7, 5, 0.004), (2, 4, 5, int(rng.integers(3, 7)), 1.0)]:
+        for heads, d_head, d_ff, n, size in [
+            (2, 3, 10, 4, 1.0),
+            (3, 2, 7, 5, 0.004),
+            (2, 4, 5, int(rng.integers(3, 7)), 1.0),
+        ]:
             p, trace = _traced(rng, heads, d_head, d_ff, n, size)
             for stage in ROW_MADE:
                 row, column = int(rng.integers(1, n)), int(rng.integers(trace[stage].shape[1]))
@@ -455,7 +467,9 @@ class recompute_cell:
             gain, bias = (block["norm_1"][name][column].item() for name in ("gain", "bias"))
             return (x[column] - mean) / deviation * gain + bias
         if stage == ATTENTION + "query":
-            pairs = zip(trace[BLOCK + "norm_1"][row].tolist(), block["attention"]["w_q"].T[column].tolist(), strict=True)
+            pairs = zip(
+                trace[BLOCK + "norm_1"][row].tolist(), block["attention"]["w_q"].T[column].tolist(), strict=True
+            )
             return math.fsum(a * b for a, b in pairs)
         if stage == BLOCK + "ffn.hidden":
             pairs = zip(trace[BLOCK + "norm_2"][row].tolist(), block["ffn"]["w_1"].T[column].tolist(), strict=True)
@@ -472,7 +486,12 @@ class recompute_cell:
         def unbiased_variance(stage, row, column, trace, p):
             """norm_1: `var` divides by d_model - 1 unless told otherwise; the norm divides by d_model (unbiased=False)."""
             return _row_cell(
-                stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"][r], b["norm_1"], unbiased=True)[c]
+                stage,
+                row,
+                column,
+                trace,
+                p,
+                lambda t, b, r, c: _normed(t["stream_0"][r], b["norm_1"], unbiased=True)[c],
             )
 
         def no_eps(stage, row, column, trace, p):
@@ -553,7 +572,12 @@ class recompute_cell:
         def keys_matrix(stage, row, column, trace, p):
             """query: you use w_k. Queries are made with w_q."""
             return _row_cell(
-                stage, row, column, trace, p, query=lambda t, b, r, c: t[BLOCK + "norm_1"][r] @ b["attention"]["w_k"][:, c]
+                stage,
+                row,
+                column,
+                trace,
+                p,
+                query=lambda t, b, r, c: t[BLOCK + "norm_1"][r] @ b["attention"]["w_k"][:, c],
             )
 
         def no_bias(stage, row, column, trace, p):
@@ -591,7 +615,9 @@ class recompute_cell:
 
         def position_of_the_first(stage, row, column, trace, p):
             """stream_0: every token gets a position of its own: the row is the same in embed and in position."""
-            return _row_cell(stage, row, column, trace, p, added=lambda t, b, r, c: t["embed"][r, c] + t["position"][0, c])
+            return _row_cell(
+                stage, row, column, trace, p, added=lambda t, b, r, c: t["embed"][r, c] + t["position"][0, c]
+            )
 
         def no_check(stage, row, column, trace, p):
             """The cells are right, but any other stage should raise ValueError."""
@@ -684,7 +710,10 @@ class recompute_attention_cell:
             powers = [math.exp(one) for one in trace[ATTENTION + "masked"][head, row].tolist()]
             return powers[column] / math.fsum(powers)
         if stage == "mix":
-            weights, values = trace[ATTENTION + "weights"][head, row].tolist(), trace[ATTENTION + "value"][:, at + column]
+            weights, values = (
+                trace[ATTENTION + "weights"][head, row].tolist(),
+                trace[ATTENTION + "value"][:, at + column],
+            )
             return math.fsum(weights[j] * values[j].item() for j in range(n))
         raise ValueError(stage)
 
@@ -703,7 +732,9 @@ class recompute_attention_cell:
 
         def divided_by_d_head(stage, head, row, column, trace):
             """scores: you divide by d_head; the scale is its square root."""
-            return _attention_cell(stage, head, row, column, trace, lambda t, h, r, c: _product(t, h, r, c) / _width(t, h))
+            return _attention_cell(
+                stage, head, row, column, trace, lambda t, h, r, c: _product(t, h, r, c) / _width(t, h)
+            )
 
         def scaled_by_d_model(stage, head, row, column, trace):
             """scores: you divide by the root of d_model. A head's vectors have d_head columns: the root of that."""
@@ -1039,8 +1070,13 @@ def _telling(rng, heads, d_head, n, sourced):
         model, tokens, _ = _drawn(rng, 1, heads, d_head, 6, 7, n)
         source = _tokens(rng, 7, n) if sourced else None
         staged = StagedDecoder(*model["args"])
-        new = _effects(staged, tokens, heads, source, gain=lambda logits, patched: patched.max() - patched[logits.argmax()])
-        winners = source is None or _pass(staged, source)["logits"][-1].argmax() != _pass(staged, tokens)["logits"][-1].argmax()
+        new = _effects(
+            staged, tokens, heads, source, gain=lambda logits, patched: patched.max() - patched[logits.argmax()]
+        )
+        winners = (
+            source is None
+            or _pass(staged, source)["logits"][-1].argmax() != _pass(staged, tokens)["logits"][-1].argmax()
+        )
         if new.max() > 0.1 and winners and (source is None or not source.equal(tokens)):
             return model, tokens, source
 

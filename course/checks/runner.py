@@ -19,6 +19,7 @@ from course.checks.script import Script, Step, held, is_held
 
 Outcome = dict[str, Any]
 MAX_MESSAGE = 500
+NAMED = ("call", "failing", "items", "new", "value")  # steps that begin with something of the student's
 CELL_FILES = ("<string>", "<stdin>", "<ipython-input")  # where Python says that code typed into a cell comes from
 
 
@@ -101,9 +102,7 @@ def _substituted(
             namespace.pop(name, None) if value is absent else namespace.update({name: value})
 
 
-def _stand_in(
-    name: str, known: list[Any], wanted: list[dict[str, Any]], handles: dict[str, Any]
-) -> Callable[..., Any]:
+def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]], handles: dict[str, Any]) -> Callable[..., Any]:
     """An object of the script's own travels as its handle: the grader has made one like it."""
     answers = {wire.encode([args, kwargs]): answer for args, kwargs, answer in known}
 
@@ -132,7 +131,7 @@ def with_held(script: Script, args: list[Any], kwargs: dict[str, Any]) -> tuple[
 
 
 def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any], watch: bool) -> Outcome:
-    named = step["op"] in ("call", "failing", "items", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
+    named = step["op"] in NAMED or (step["op"] == "grads" and step["name"] is not None)
     if named and step["name"] not in namespace:
         return {"missing": step["name"]}
     step = _with_objects(revive(step), handles)

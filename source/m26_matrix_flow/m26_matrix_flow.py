@@ -76,9 +76,9 @@ matrix_flow()
 # right operand above and result, with the cells that made a chosen cell lit up and their sum written below. If your
 # browser cannot draw in three dimensions, open "The numbers of this stage as a table" under it.*
 #
-# **Try** Go to the weights of the two heads and look at the last row, that of `=`. One head looks at the two digits, the
-# other one elsewhere. Where? Then go on to the mix, and point at a cell of its last row: which rows of the values light
-# up?
+# **Try** Go to the weights of the two heads and look at the last row, that of `=`. One head looks at the two digits,
+# the other one elsewhere. Where? Then go on to the mix, and point at a cell of its last row: which rows of the values
+# light up?
 #
 # ### A name for every stage
 #
@@ -87,14 +87,13 @@ matrix_flow()
 # `model.stages` lists them, and so does `STAGES`. Dots lead inside: `blocks.0.attention.scores` are the scores in the
 # attention of block 0. Three things are worth knowing:
 #
-# | stage | what it gives |
-# |:---|:---|
-# | `stream_0`, `stream_1`, `stream_2` | the residual stream: embedding plus position; plus what attention wrote; plus what the feed-forward network wrote |
-# | `query`, `key`, `value`, `mix` | the heads lie **side by side** in the columns: head 0 first, then head 1 |
-# | `scores`, `masked`, `weights` | the heads lie **one behind the other**, on an axis in front: a square for each head |
+# * `stream_0` is embedding plus position: the residual stream as it begins. `stream_1` is that plus what attention
+#   wrote, `stream_2` plus what the feed-forward network wrote.
+# * In `query`, `key`, `value` and `mix` the heads lie **side by side** in the columns: head 0 first, then head 1. `mix`
+#   is what each head fetched: weights times values.
+# * In `scores`, `masked` and `weights` they lie **one behind the other**, on an axis in front: a square for each head.
 #
-# `mix` is what each head fetched, weights times values; `hidden` and `active` are the feed-forward network before and
-# after GELU.
+# `hidden` and `active` are the inside of the feed-forward network, before and after GELU.
 #
 # {{m26.stage_shapes}}
 
@@ -146,6 +145,7 @@ def stage_shapes(n: int, d_model: int, heads: int, d_ff: int, vocab_size: int) -
 # `inputs` is a tuple of what went in, `output` is what came out. What the hook *returns* matters, too: `None` means
 # that nothing is to change. (Remember that: it is half of section 4.) See one at work:
 
+
 # %% demonstration=true
 def report(module: nn.Module, inputs: tuple, output: Tensor) -> None:
     """A hook that only looks."""
@@ -161,15 +161,15 @@ print("hooks on the model:", model.hooks)
 
 # %% [markdown]
 # `register_forward_hook` gives you a **handle**, and the hook stays until you call `handle.remove()`. A hook that is
-# forgotten runs in every later pass, for ever, and is hard to find. So remove them in a `finally:`, which runs also when
-# the pass fails, say because the prompt is too long.
+# forgotten runs in every later pass, for ever, and is hard to find. So remove them in a `finally:`, which runs also
+# when the pass fails, say because the prompt is too long.
 #
 # Your task is the **trace**: a dictionary from each stage's name to its output. Two traps wait.
 #
 # * **A loop makes the hooks, and each must know its own name.** A function that is defined in a loop does not remember
 #   the loop's variable as it was; it looks it up when it runs. By then the loop is over.
-# * **An output is memory, and memory is reused.** Look at the class `Mask`: it writes over the scores in place, as large
-#   models do to save room. What you caught a moment ago changes under your hands, unless you took a copy:
+# * **An output is memory, and memory is reused.** Look at the class `Mask`: it writes over the scores in place, as
+#   large models do to save room. What you caught a moment ago changes under your hands, unless you took a copy:
 #   `output.detach().clone()`. (`detach` cuts it off from the gradient, which a record does not need.)
 #
 # > **Key insight.** A trace is a record of what *was*. If it shares its memory with the model, it shows what became of
@@ -236,12 +236,10 @@ def collect_trace(model: nn.Module, tokens: Tensor) -> dict[str, Tensor]:
 
 # %% demonstration=true
 traced, shapes_of = working("m26.collect_trace", "m26.stage_shapes")
-trace = traced(model, ids("7*8="))
-largest = max(
-    float((decoder_logits(ids(f"{a}*{b}=")[None], saved.p, saved.heads)[0] - traced(model, ids(f"{a}*{b}="))["logits"]).abs().max())
-    for a in range(10)
-    for b in range(10)
-)  # fmt: skip
+trace, largest = traced(model, ids("7*8=")), 0.0
+for prompt in [f"{a}*{b}=" for a in range(10) for b in range(10)]:
+    logits = decoder_logits(ids(prompt)[None], saved.p, saved.heads)[0]
+    largest = max(largest, float((logits - traced(model, ids(prompt))["logits"]).abs().max()))
 print(f"largest difference between decoder_logits and the staged model, over 100 prompts: {largest:.1e}")
 print("shapes as foretold:", shapes_of(4, 12, 2, 24, 13) == {name: tuple(value.shape) for name, value in trace.items()})
 print("numbers in this trace:", sum(value.numel() for value in trace.values()))
@@ -257,16 +255,16 @@ print("numbers in this trace:", sum(value.numel() for value in trace.values()))
 # | stage | the cell | made from |
 # |:---|:---|:---|
 # | `stream_0` | $e_{ij} + p_{ij}$ | one cell of `embed`, one of `position` |
-# | `blocks.0.norm_1` | $\dfrac{x_{ij} - \mu_i}{\sqrt{\sigma_i^2 + 10^{-5}}}\, g_j + b_j$ | row $i$ of `stream_0`; gain $g$ and bias $b$ |
+# | `blocks.0.norm_1` | $(x_{ij} - \mu_i) / \sqrt{\sigma_i^2 + 10^{-5}} \cdot g_j + b_j$ | row $i$ of `stream_0` |
 # | `blocks.0.attention.query` | $\sum_k z_{ik} W_{kj}$ | row $i$ of `blocks.0.norm_1`, column $j$ of $W_Q$ |
 # | `blocks.0.ffn.hidden` | $\sum_k z_{ik} W_{kj} + b_j$ | row $i$ of `blocks.0.norm_2`, column $j$ of $W_1$ |
 #
-# $\mu_i$ and $\sigma_i^2$ are mean and variance of row $i$ over its $d_{model}$ numbers (divided by $d_{model}$). The
-# parameters come as in ch07: `block = p["blocks"][0]` holds `block["norm_1"]["gain"]` and `["bias"]`,
-# `block["attention"]["w_q"]`, `block["ffn"]["w_1"]` and `["b_1"]`.
+# $\mu_i$ and $\sigma_i^2$ are mean and variance of row $i$ over its $d_{model}$ numbers (divided by $d_{model}$), $g$
+# and $b$ are gain and bias. The parameters come as in ch07: `p["blocks"][0]` is a dictionary for the block, with
+# `["norm_1"]["gain"]` and `["norm_1"]["bias"]`, `["attention"]["w_q"]`, `["ffn"]["w_1"]` and `["ffn"]["b_1"]`.
 #
-# The checks hold you to it: in some of them **every number that is not needed is NaN**, and whatever NaN touches becomes
-# NaN. The cell that you are asked for is always NaN, so it cannot be looked up.
+# The checks hold you to it: in some of them **every number that is not needed is NaN**, and whatever NaN touches
+# becomes NaN. The cell that you are asked for is always NaN, so it cannot be looked up.
 #
 # {{m26.recompute_cell}}
 
@@ -330,12 +328,12 @@ def recompute_cell(stage: str, row: int, column: int, trace: dict[str, Tensor], 
 #
 # | stage | the cell of head $h$ | made from |
 # |:---|:---|:---|
-# | `scores` | $\dfrac{1}{\sqrt{d_{head}}} \sum_k q_{i,\,c+k}\; k_{j,\,c+k}$ | row $i$ of `query`, row $j$ of `key`, the head's columns |
+# | `scores` | $\sum_l q_{i,\,c+l}\; k_{j,\,c+l} \,/ \sqrt{d_{head}}$ | the head's part of row $i$ of `query`, row $j$ of `key` |
 # | `weights` | $e^{s_{ij}} / \sum_l e^{s_{il}}$ | row $i$ of the head's square in `masked` |
 # | `mix` | $\sum_l w_{il}\; v_{l,\,c+j}$ | row $i$ of the head's square in `weights`, one column of `value` |
 #
-# Mind the columns. In `scores` and `weights`, $j$ is a token: the key. In `mix`, $j$ counts *within the head*, from 0 to
-# $d_{head} - 1$.
+# Mind the columns. In `scores` and `weights`, $j$ is a token: the key. In `mix`, $j$ counts *within the head*, from 0
+# to $d_{head} - 1$.
 #
 # {{m26.recompute_attention_cell}}
 
@@ -358,10 +356,10 @@ def recompute_attention_cell(stage: str, head: int, row: int, column: int, trace
     Raises:
         ValueError: for any other stage.
 
-    >>> at = "blocks.0.attention."
-    >>> trace = {at + "query": torch.tensor([[9.0, 9, 9, 9, 2, 0, 0, 1]]), at + "key": torch.tensor([[9.0, 9, 9, 9, 3, 0, 0, 4]])}
-    >>> recompute_attention_cell("scores", 1, 0, 0, trace | {at + "masked": torch.zeros(2, 1, 1)})  # (2 * 3 + 1 * 4) / 2
-    5.0
+    >>> two_heads = {"query": [[9, 9, 2, 1]], "key": [[9, 9, 3, 4]], "masked": [[[0]], [[0]]]}
+    >>> trace = {f"blocks.0.attention.{name}": torch.tensor(x).float() for name, x in two_heads.items()}
+    >>> round(recompute_attention_cell("scores", 1, 0, 0, trace), 2)  # (2 * 3 + 1 * 4) / sqrt(2)
+    7.07
     """
     ### BEGIN SOLUTION
     at = "blocks.0.attention."
@@ -388,8 +386,8 @@ def recompute_attention_cell(stage: str, head: int, row: int, column: int, trace
 # In `masked`, later tokens hold minus infinity, and $e^{-\infty} = 0$. A softmax along the row needs no further care.
 # </details>
 #
-# Now the picture runs on **your** trace, and your functions recompute the cell that you point at. (It takes the place of
-# the first one, which stops.)
+# Now the picture runs on **your** trace, and your functions recompute the cell that you point at. (It takes the place
+# of the first one, which stops.)
 
 # %% demonstration=true
 matrix_flow(collect_trace, recompute_cell, recompute_attention_cell)
@@ -468,8 +466,8 @@ def run_patched(model: nn.Module, tokens: Tensor, stage: str, value: Tensor) -> 
 # look into `model.stages` first.
 # </details>
 #
-# Now patch by hand. Choose a stage, and **predict before you look**. The bars show the next token's probabilities before
-# and after. A patch of the last row only, or of all rows; of one head, or of all of them.
+# Now patch by hand. Choose a stage, and **predict before you look**. The bars show the next token's probabilities
+# before and after. A patch of the last row only, or of all rows; of one head, or of all of them.
 
 # %% demonstration=true
 patch_lab(run_patched)
@@ -477,8 +475,8 @@ patch_lab(run_patched)
 # %% [markdown]
 # *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
 # sentence stands here: two fields for prompts, a list of stages, a choice of heads, and bars with the probability of
-# each of the 13 tokens before and after a patch. For `7*8=` with the mix of `3*8=` in the last row, the first digit goes
-# from 5 to 2.*
+# each of the 13 tokens before and after a patch. For `7*8=` with the mix of `3*8=` in the last row, the first digit
+# goes from 5 to 2.*
 #
 # **Try** Patch the last row of `stream_0`: nothing happens. Why? (The last token is `=` in both prompts.) Now patch
 # *all* rows of it. Then find the first stage where the last row alone is enough. What stands between the two?
@@ -564,28 +562,35 @@ def answer(text: str) -> str:
 right = sum(answer(f"{a}*{b}=") == f"{a * b:02d}" for a in range(10) for b in range(10))
 print(f"products right: {right} of 100")
 
-to_zero = torch.stack([effects_of(model, ids(f"{a}*{b}="), 2) for a in range(10) for b in range(10)])
-triples = [(a, b, c) for a in range(10) for b in range(10) for c in range(10) if a * b // 10 != c * b // 10]
-triples = triples[::5]  # another left digit with another first digit of the answer; every fifth will do
-moved = torch.stack([effects_of(model, ids(f"{a}*{b}="), 2, ids(f"{c}*{b}=")) for a, b, c in triples])
-mixes = {(a, b): traced(model, ids(f"{a}*{b}="))["blocks.0.attention.mix"] for a in range(10) for b in range(10)}
-weights = torch.stack([traced(model, ids(f"{a}*{b}="))["blocks.0.attention.weights"] for a, b in mixes])[:, :, -1].mean(0)
+prompts = [f"{a}*{b}=" for a in range(10) for b in range(10)]
+to_zero = torch.stack([effects_of(model, ids(prompt), saved.heads) for prompt in prompts])
+
+# Another left digit, with another first digit of the product. There are 610 such; every fifth will do.
+triples = [(a, b, c) for a in range(10) for b in range(10) for c in range(10) if a * b // 10 != c * b // 10][::5]
+moved = torch.stack([effects_of(model, ids(f"{a}*{b}="), saved.heads, ids(f"{c}*{b}=")) for a, b, c in triples])
+traces = {prompt: traced(model, ids(prompt)) for prompt in prompts}
+mix_stage, d_head = "blocks.0.attention.mix", 6
 
 
 def follows(a: int, b: int, c: int, head: int) -> bool:
     """Whether the first digit becomes that of c * b if this head's part of the last row comes from there."""
-    mix, own = mixes[a, b].clone(), slice(6 * head, 6 * head + 6)
-    mix[-1, own] = mixes[c, b][-1, own]
-    return int(patched(model, ids(f"{a}*{b}="), "blocks.0.attention.mix", mix)[-1].argmax()) == c * b // 10
+    mix, own = traces[f"{a}*{b}="][mix_stage].clone(), slice(d_head * head, d_head * (head + 1))
+    mix[-1, own] = traces[f"{c}*{b}="][mix_stage][-1, own]
+    return int(patched(model, ids(f"{a}*{b}="), mix_stage, mix)[-1].argmax()) == c * b // 10
 
 
-print("                                               head 0   head 1")
-for label, numbers in (
-    ("fall of the logit, set to zero", to_zero.mean(0)),
-    ("fall of the logit, from another prompt", moved.mean(0)),
-    ("share that then answers as for that prompt", [sum(follows(*t, h) for t in triples) / len(triples) for h in (0, 1)]),
-    *zip(("weight of = on the left digit", "weight of = on the star", "weight of = on the right digit"), weights.T, strict=False),
-):
+shares = [sum(follows(*triple, head) for triple in triples) / len(triples) for head in range(saved.heads)]
+weights = torch.stack([trace["blocks.0.attention.weights"][:, -1] for trace in traces.values()]).mean(0)
+table = {
+    "fall of the logit, set to zero": to_zero.mean(0),
+    "fall of the logit, from another prompt": moved.mean(0),
+    "share that then answers as for that prompt": shares,
+    "weight that = gives to the left digit": weights[:, 0],
+    "weight that = gives to the star": weights[:, 1],
+    "weight that = gives to the right digit": weights[:, 2],
+}
+print(f"{'mean over the prompts':44}   head 0   head 1")
+for label, numbers in table.items():
     print(f"{label:44} {float(numbers[0]):8.2f} {float(numbers[1]):8.2f}")
 
 # %% [markdown]
@@ -594,10 +599,10 @@ for label, numbers in (
 # changes next to nothing, while head 1 turns the answer into that of the other prompt in nearly nine cases of ten. The
 # weights agree: head 0 looks mostly at the star, head 1 at the two digits.
 #
-# So head 1 moved the information. Head 0 brings something that is much the same in all prompts and on which the rest has
-# come to rely. An effect "to zero" mixes up the two. `tools/train_m26.py` measures the shares over all 610 such triples
-# when it trains the model (0.02 and 0.87), for ten seeds; it keeps the seed in which one head does this most clearly.
-# In other seeds the work is shared, so do not expect such neat roles in every model.
+# So head 1 moved the information. Head 0 brings something that is much the same in all prompts and on which the rest
+# has come to rely. An effect "to zero" mixes up the two. `tools/train_m26.py` measures the shares over all 610 such
+# triples when it trains the model (0.02 and 0.87), for ten seeds; it keeps the seed in which one head does this most
+# clearly. In other seeds the work is shared, so do not expect such neat roles in every model.
 #
 # **When this holds** For the first digit. For the second one the two heads share the work, as you can find out with
 # prompts of five tokens such as `7*8=5`.
@@ -628,32 +633,35 @@ chances = torch.tensor(
         for stage in STAGES
     ]
 )
-figure, axes = plt.subplots(figsize=(7.2, 3.4))
+short = [name.removeprefix("blocks.0.") for name in STAGES]
+figure, axes = plt.subplots(figsize=(7.4, 3.4))
 axes.imshow(chances.T, cmap="Purples", vmin=0, vmax=1, aspect="auto")
-axes.set_xticks(range(len(STAGES)), [name.removeprefix("blocks.0.") for name in STAGES], rotation=60, ha="right", fontsize=8)
-axes.set_yticks(range(4), [f"row {i}: {token}" for i, token in enumerate(rows)])
+axes.set_xticks(range(len(short)), short, rotation=60, ha="right", fontsize=8)
+axes.set_yticks(range(4), [f"row {row}: {token}" for row, token in enumerate(rows)])
 for stage, row in torch.argwhere(chances > 0.005).tolist():
     chance = float(chances[stage, row])
-    axes.text(stage, row, f"{chance:.2f}", ha="center", va="center", fontsize=7, color="white" if chance > 0.6 else "black")
+    colour = "white" if chance > 0.6 else "black"
+    axes.text(stage, row, f"{chance:.2f}", ha="center", va="center", fontsize=7, color=colour)
 axes.set(title="Probability of 2 after one row came from 3*8=", xlabel="stage that was patched")
 axes.grid(False)
 plt.show()
-enough = {row: [name for name, chance in zip(STAGES, chances[:, i], strict=True) if chance > 0.5] for i, row in enumerate(rows)}
-for row, names in enumerate(enough.values()):
-    print(f"row {row} ({rows[row]}): {', '.join(name.removeprefix('blocks.0.') for name in names) or 'no stage'}")
+for row, token in enumerate(rows):
+    enough = [name for name, chance in zip(short, chances[:, row], strict=True) if chance > 0.5]
+    print(f"row {row} ({token}) is enough at: {', '.join(enough) or 'no stage'}")
 
 # %% [markdown]
-# **What you should see** At first only row 0 matters: there stands the digit, in `embed`, `stream_0`, `norm_1`, and then
-# in `value`, but not in `query` or `key`. At `mix` the digit has left row 0 and stands in the last row, where it stays up
-# to the logits. Between `value` and `mix` it jumped: that is attention, and it is the only place in the model where
-# anything can jump.
+# **What you should see** At first only row 0 matters: there stands the digit, in `embed`, `stream_0`, `norm_1`, and
+# then in `value`, but not in `query` or `key`. At `mix` the digit has left row 0 and stands in the last row, where it
+# stays up to the logits. Between `value` and `mix` it jumped: that is attention, and it is the only place in the model
+# where anything can jump.
 #
 # Query, key, scores and weights do not carry this digit: where the last row looks hardly depends on which digit
 # stands there. What it fetches does. And `position` is the same for both prompts, so it cannot carry anything.
 #
-# **When this holds** For this prompt and this source. Patch from `2*8=` and the map gets gaps: after one row is replaced,
-# the pass holds a mixture of two prompts, and a mixture can lead to a third answer. (Try it: change the texts in the
-# cell.) A patch shows that a place was *enough* to change the answer, which is not the same as being the only place.
+# **When this holds** For this prompt and this source. Patch from `2*8=` and the map gets gaps: after one row is
+# replaced, the pass holds a mixture of two prompts, and a mixture can lead to a third answer. (Try it: change the texts
+# in the cell.) A patch shows that a place was *enough* to change the answer, which is not the same as being the only
+# place.
 #
 # ### It found a law
 #
@@ -673,13 +681,13 @@ difference = max(abs(float(head_1[a, b][0] - head_1[b, a][2])) for a, b in pairs
 print(f"head 1, weight on a: left in a*b or right in b*a, they differ by at most {difference:.3f}")
 
 # %% [markdown]
-# **What you should see** The last row of `7*8=` and that of `8*7=` are nearly the same, a hundred times closer than those
-# of two other prompts. Head 1 gives a digit the same weight on the left as on the right, so its mix is the same
-# weighted sum, whichever comes first. Attention is a sum over tokens, and a sum does not care for order; only the
-# position embeddings could have told left from right, and the model learned not to use them for that.
+# **What you should see** The last row of `7*8=` and that of `8*7=` are nearly the same, more than a hundred times
+# closer than those of two other prompts. Head 1 gives a digit the same weight on the left as on the right, so its mix
+# is the same weighted sum, whichever comes first. Attention is a sum over tokens, and a sum does not care for order;
+# only the position embeddings could have told left from right, and the model learned not to use them for that.
 #
-# **When this holds** For this model. It saw *all* products in training, $8 \cdot 7$ as well, so this is no proof that it
-# would generalise. It is what costs the fewest parameters: with 1,488 of them, half as many facts are easier to keep.
+# **When this holds** For this model. It saw *all* products in training, $8 \cdot 7$ as well, so this is no proof that
+# it would generalise. A guess: with so few parameters, half as many facts are easier to keep.
 #
 # ### Train it again
 #
@@ -695,19 +703,19 @@ progress("m26")
 # %% [markdown]
 # ## Recap
 #
-# A forward pass is a few thousand numbers with names, and forward hooks hand you every one of them, if you copy what you
-# catch and clean up after yourself. Each number can be made again from a row here and a column there; only in attention
-# do rows of other tokens come in, and only `mix` brings over what they hold. A patch from another prompt tells what a
-# place *carries*, zero tells what is *needed*: in this model they point at different heads.
+# A forward pass is a few thousand numbers with names, and forward hooks hand you every one of them, if you copy what
+# you catch and clean up after yourself. Each number can be made again from a row here and a column there; only in
+# attention do rows of other tokens come in, and only `mix` brings over what they hold. A patch from another prompt
+# tells what a place *carries*, zero tells what is *needed*: in this model they point at different heads.
 #
 # **Now you can read** [Attention Is All You Need](https://arxiv.org/abs/1706.03762) (Vaswani et al. 2017) with every
 # matrix in view, [A Mathematical Framework for Transformer
 # Circuits](https://transformer-circuits.pub/2021/framework/index.html) (Elhage et al. 2021), [Locating and Editing
 # Factual Associations in GPT](https://arxiv.org/abs/2202.05262) (Meng et al. 2022), whose causal tracing is your map,
 # and [Interpretability in the Wild](https://arxiv.org/abs/2211.00593) (Wang et al. 2023), where heads of GPT-2 are
-# patched one by one. Their tool of choice, TransformerLens, calls your stages *hook points*. The idea to let people walk
-# through a model comes from Brendan Bycroft's [LLM Visualization](https://bbycroft.net/llm).
+# patched one by one. Their tool of choice, TransformerLens, calls your stages *hook points*. The idea to let people
+# walk through a model comes from Brendan Bycroft's [LLM Visualization](https://bbycroft.net/llm).
 #
-# **Next** You can look into any decoder of this course: try `StagedDecoder` on the model of ch07. Back: [ch10 What makes
-# it work](../ch10_composition/ch10_composition.ipynb), [ch09 Mixtures of experts and
+# **Next** You can look into any decoder of this course: try `StagedDecoder` on the model of ch07. Back: [ch10 What
+# makes it work](../ch10_composition/ch10_composition.ipynb), [ch09 Mixtures of experts and
 # scaling](../ch09_moe_scaling/ch09_moe_scaling.ipynb).
