@@ -65,7 +65,7 @@ __all__ = [
 LATER = {
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
-    "matrix_flow": "matrix_flow",
+    "matrix_flow": "matrix_walk",
     "patch_lab": "patching",
     "residual_bus": "bus",
     "router_lab": "routing",

@@ -144,9 +144,8 @@ class recompute_cell:
             case [*_, "query"]:
                 return torch.dot(block["attention"]["w_q"].T[column], trace["blocks.0.norm_1"][row]).item()
             case [*_, "hidden"]:
-                return F.linear(trace["blocks.0.norm_2"][row], block["ffn"]["w_1"].T, block["ffn"]["b_1"])[
-                    column
-                ].item()
+                z, f = trace["blocks.0.norm_2"][row], block["ffn"]
+                return F.linear(z, f["w_1"].T, f["b_1"])[column].item()
         raise ValueError(stage)
 
 
@@ -162,10 +161,8 @@ class recompute_attention_cell:
             return powers[column] / powers.sum()
         if stage == "mix":
             value = trace[at + "value"]
-            return (
-                trace[at + "weights"][head, row]
-                @ value[:, head * (value.shape[1] // len(trace[at + "masked"])) + column]
-            )
+            first = head * (value.shape[1] // len(trace[at + "masked"]))
+            return trace[at + "weights"][head, row] @ value[:, first + column]
         raise ValueError(stage)
 
     def only_what_is_seen(stage, head, row, column, trace):
@@ -173,9 +170,8 @@ class recompute_attention_cell:
         h = len(t["masked"])
         if stage == "scores":
             q, k = (x.reshape(len(x), h, -1)[:, head] for x in (t["query"], t["key"]))
-            return float(
-                F.cosine_similarity(q[row], k[column], dim=0) * q[row].norm() * k[column].norm() / len(q[0]) ** 0.5
-            )
+            cosine = F.cosine_similarity(q[row], k[column], dim=0)
+            return float(cosine * q[row].norm() * k[column].norm() / len(q[0]) ** 0.5)
         if stage == "weights":
             seen = t["masked"][head, row, : row + 1]
             return float((seen - seen.logsumexp(0)).exp()[column]) if column <= row else 0.0

@@ -170,14 +170,17 @@ export class Block {
     this.freeNumbers();
     const texture = new CanvasTexture(canvas);
     texture.anisotropy = 4;
-    this.numbers = new Mesh(this.faces(), new MeshBasicMaterial({ map: texture, transparent: true, depthWrite: false }));
+    this.numbers = new Mesh(this.faces(), new MeshBasicMaterial({ map: texture }));
     this.group.add(this.numbers);
   }
 
   writeNumber(brush, palette, row, column) {
-    const value = this.values[row][column];
-    brush.fillStyle = palette.inkOn(this.colour(palette, row, column));
-    brush.fillText(format(value, 2), (column + 0.5) * PIXELS[0], (row + 0.53) * PIXELS[1], PIXELS[0] - 8);
+    const colour = this.colour(palette, row, column);
+    const [x, y] = [column * PIXELS[0], row * PIXELS[1]];
+    brush.fillStyle = `#${colour.getHexString()}`;
+    brush.fillRect(x, y, ...PIXELS);
+    brush.fillStyle = palette.inkOn(colour);
+    brush.fillText(format(this.values[row][column], 2), x + PIXELS[0] / 2, y + 0.53 * PIXELS[1], PIXELS[0] - 8);
   }
 
   /** A square on the top of every tile, with its part of the picture. */
@@ -187,7 +190,7 @@ export class Block {
       const [x, y] = this.corner(row, column);
       const z = this.depth(row, column) + 0.02;
       for (const [right, up] of [[0, 0], [1, 0], [1, 1], [0, 1]]) {
-        places.push(x + right * WIDTH, y + up, z);
+        places.push(x + GAP / 2 + right * (WIDTH - GAP), y + GAP / 2 + up * (1 - GAP), z);
         parts.push((column + right) / this.columns, 1 - (row + 1 - up) / this.rows);
       }
       corners.push(...[0, 1, 2, 0, 2, 3].map((corner) => 4 * index + corner));

@@ -10,11 +10,11 @@ const QUICK = 14; // ms a frame: draw more
 const FEWEST = 0.5; // pixels of the drawing for one of the page
 
 export class Stage {
-  constructor(canvas, drawn) {
+  constructor(canvas, prepare) {
     ColorManagement.enabled = false; // colours come ready from the style sheet
     this.renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
     this.renderer.outputColorSpace = LinearSRGBColorSpace;
-    this.drawn = drawn;
+    this.prepare = prepare; // called before each picture
     this.scene = new Scene();
     this.camera = new PerspectiveCamera(20, 2, 1, 4000);
     this.controls = this.orbit(canvas);
@@ -91,9 +91,10 @@ export class Stage {
     this.changed = false;
     this.advance(now);
     this.adapt(now);
-    this.renderer.render(this.scene, this.camera);
+    this.camera.updateMatrixWorld();
     this.frames += 1;
-    this.drawn();
+    this.prepare();
+    this.renderer.render(this.scene, this.camera);
     this.last = now;
     if (this.tweens.length) this.move();
     else if (this.ratio !== this.finest) this.later();

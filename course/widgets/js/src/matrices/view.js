@@ -38,7 +38,7 @@ export class Matrices {
   /** Without WebGL everything but the picture still works. */
   start() {
     try {
-      this.stage = new Stage(this.canvas, () => this.drawn());
+      this.stage = new Stage(this.canvas, () => this.prepare());
     } catch {
       this.picture.replaceChildren(html("p", { class: "cw-note", role: "status" }, NO_WEBGL));
       set(this.picture, { class: "cw-matrices cw-matrices-none" });
@@ -266,8 +266,8 @@ export class Matrices {
     this.tip.showAbove(this.cellText(), new DOMRect(home.left + left, home.top + top, 0, 12));
   }
 
-  /** After each picture: what is written over it, and which numbers there is room for. */
-  drawn() {
+  /** Before each picture: what is written over it, and which numbers there is room for. */
+  prepare() {
     const pixels = new Map(this.shown().map(([block]) => [block, this.cellSize(block)]));
     for (const [block, size] of pixels) block.showNumbers(size[0] >= READABLE && block.grown === 1, this.palette);
     this.overlay.place(this.stage, (block) => pixels.get(block)?.[1] ?? Infinity);

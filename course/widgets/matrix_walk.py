@@ -46,7 +46,7 @@ class MatrixFlow(Card):
         self._make_views()
         super().__init__(
             "A forward pass, number by number",
-            [self.prompt, self.whole, button("Look from the front again", self._look_again), self.stepper, self.scrub],
+            [self.prompt, self.whole, button("Look from the front again", self._look_again), self.scrub, self.stepper],
             [self.picture, self.sum, self.numbers],
         )
         self._listen()
@@ -64,6 +64,7 @@ class MatrixFlow(Card):
     def _make_views(self) -> None:
         self.picture = Matrices()
         self.sum = Formula(description="How the marked cell was made")
+        self.sum.layout.min_height = "150px"  # what stands below shall not jump
         self.table = Heatmap(row_title="token", description="The numbers of this stage as a table")
         self.numbers = w.Accordion([self.table], titles=("The numbers of this stage as a table",), selected_index=None)
         self.numbers.layout.width = "100%"
@@ -156,13 +157,14 @@ class MatrixFlow(Card):
         far = self.whole.value
         yaw, pitch = FAR if far else CLOSE
         result, step = stage.results(run)[0], self.place[1]
+        chosen = [result, len(run.tokens) - 1, run.chosen] if stage is self.stages[-1] else []
         later = self.stages[step + 1 :] if far else []
         faint = {name for stage in later for name in (*stage.results(run), *stage.inputs)}
         faint -= {name for stage in self.stages[: step + 1] for name in (*stage.results(run), *stage.inputs)}
         self.picture.show(
             matrices=[m.record() for m in run.matrices.values()],
             scene=[{**place, **self._look(place, faint)} for place in scene.places],
-            signs=scene.signs, links=threads(scene, run, stage) if far else [], current=result, hover=[], lit=[],
+            signs=scene.signs, links=threads(scene, run, stage) if far else [], current=result, hover=chosen, lit=[],
             yaw=yaw, pitch=pitch, greyed=self._stands_in,
             title=self._heading(run, stage), description=f"{run[result].label}: {stage.says}",
         )  # fmt: skip
