@@ -284,10 +284,10 @@ def recompute_attention_cell(stage: str, head: int, row: int, column: int, trace
 
 @contextmanager
 def patched(model: StagedDecoder, stage: str, value: Tensor):
-    """While it lasts, the stage gives `value` whatever it computed. Raises KeyError for a stage that is not there."""
+    """While it lasts, the stage gives a copy of `value` whatever it computed. Raises KeyError for an unknown stage."""
     if stage not in model.stages:
         raise KeyError(f"the model has no stage {stage!r}")
-    handle = model.get_submodule(stage).register_forward_hook(lambda *_: value)
+    handle = model.get_submodule(stage).register_forward_hook(lambda *_: value.clone())
     try:
         yield
     finally:
@@ -297,23 +297,26 @@ def patched(model: StagedDecoder, stage: str, value: Tensor):
 def run_patched(model: StagedDecoder, tokens: Tensor, stage: str, value: Tensor) -> Tensor:
     """The logits (n, V) of a pass in which the stage's output is replaced by `value`; the model keeps no hook.
 
-    Raises KeyError for a stage that is not there.
+    `value` is not changed, even if the model writes over that stage's output. Raises KeyError for a stage that is not
+    there.
     """
     with patched(model, stage, value), torch.no_grad():
         return model(tokens)
 
 
-def head_effects(model: StagedDecoder, tokens: Tensor, heads: int) -> Tensor:
-    """By how much the chosen token's logit falls when a head's part of the mix is set to 0 in the last row: (h,).
+def head_effects(model: StagedDecoder, tokens: Tensor, heads: int, source: Tensor | None = None) -> Tensor:
+    """By how much the chosen token's logit falls when a head's part of the mix is replaced in the last row: (h,).
 
-    The chosen token is the one with the highest logit in the last row of the pass as it is.
+    It is replaced by 0, or by what stands there in a pass over the `source` tokens (n,), as many as `tokens`. The
+    chosen token is the one with the highest logit in the last row of the pass as it is.
     """
+    stage = "blocks.0.attention.mix"
     trace = collect_trace(model, tokens)
-    mix, logits = trace["blocks.0.attention.mix"], trace["logits"][-1]
-    chosen = logits.argmax()
-    effects = []
+    mix, logits = trace[stage], trace["logits"][-1]
+    instead = torch.zeros_like(mix) if source is None else collect_trace(model, source)[stage]
+    chosen, effects = logits.argmax(), []
     for columns in torch.arange(mix.shape[1]).chunk(heads):
-        silent = mix.clone()
-        silent[-1, columns] = 0
-        effects.append(logits[chosen] - run_patched(model, tokens, "blocks.0.attention.mix", silent)[-1, chosen])
+        changed = mix.clone()
+        changed[-1, columns] = instead[-1, columns]
+        effects.append(logits[chosen] - run_patched(model, tokens, stage, changed)[-1, chosen])
     return torch.stack(effects)
