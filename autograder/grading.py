@@ -16,7 +16,7 @@ from autograder.draws import Draws
 from autograder.exercise import Definition, Question, find
 from autograder.student import Student
 from course.checks.judge import Run, StudentCodeDied, Verdict, judge
-from course.checks.runner import Outcome, plain, revive
+from course.checks.runner import Outcome, plain, with_held
 from course.checks.script import Script
 from course.checks.sheet import Sheet
 
@@ -90,7 +90,8 @@ def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], referen
         try:
             name, (args, kwargs) = str(wanted["name"]), wanted["args"]
             _require_modest([args, kwargs], STAND_IN_ROOM * _largest(script) + STAND_IN_LEAST)
-            value = plain(references[name](*revive(args), **revive(kwargs)))
+            args_here, kwargs_here = with_held(script, args, kwargs)
+            value = plain(references[name](*args_here, **kwargs_here))
         except Exception as error:
             return [{"raised": type(error).__name__, "bases": [], "message": f"in a helper: {str(error)[:200]}"}]
         oracle[name].append([args, kwargs, value])

@@ -165,7 +165,7 @@ def case_difference(
     for i, step in enumerate(script[: len(expected)]):
         if i >= len(got):
             return Difference("missing", "The run ended early.")
-        result = "gradient" if step["op"] == "grads" else "result"
+        result = {"grads": "gradient", "failing": "error"}.get(step["op"], "result")
         what = f"The {result}" if len(script) == 1 else f"`{_step_text(step)}`: the {result}"
         if found := _outcome_difference(expected[i], got[i], tolerance, what):
             return found

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from course.checks import wire
-from course.checks.script import Script, Step, is_held
+from course.checks.script import Script, Step, held, is_held
 
 Outcome = dict[str, Any]
 MAX_MESSAGE = 500
+NAMED = ("call", "failing", "items", "new", "value")  # steps that begin with something of the student's
 CELL_FILES = ("<string>", "<stdin>", "<ipython-input")  # where Python says that code typed into a cell comes from
 
 
@@ -44,13 +45,15 @@ def revive(value: Any) -> Any:
     return value.copy() if hasattr(value, "shape") else value
 
 
-def run_script(script: Script, namespace: dict[str, Any], watch: bool = True) -> list[Outcome]:
+def run_script(
+    script: Script, namespace: dict[str, Any], watch: bool = True, handles: dict[str, Any] | None = None
+) -> list[Outcome]:
     """Return one outcome per step, stopping after the first that fails. Without `watch`, changed arguments go unseen.
 
     An outcome is `{"value": ..., "changed": [names of arguments changed in place]}`, `{"missing": name}` or
-    `{"raised": type name, "bases": [...], "message": ..., "where": ...}`.
+    `{"raised": type name, "bases": [...], "message": ..., "where": ...}`. Objects are kept in `handles`.
     """
-    handles: dict[str, Any] = {}
+    handles = {} if handles is None else handles
     outcomes: list[Outcome] = []
     for step in script:
         outcomes.append(_run_step(step, namespace, handles, watch))
@@ -66,9 +69,10 @@ def answer(message: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]
     student's own while the script runs. A call that is not among them ends the run with `{"wanted": {"name", "args"}}`.
     """
     wanted: list[dict[str, Any]] = []
-    with _substituted(namespace, message["oracle"], wanted), _silence():
+    handles: dict[str, Any] = {}
+    with _substituted(namespace, message["oracle"], wanted, handles), _silence():
         try:
-            outcomes = run_script(message["script"], namespace)
+            outcomes = run_script(message["script"], namespace, handles=handles)
         except _Wanted:
             outcomes = []
     return {"wanted": wanted[0]} if wanted else {"outcomes": outcomes}
@@ -86,11 +90,11 @@ class _Wanted(BaseException):
 
 @contextlib.contextmanager
 def _substituted(
-    namespace: dict[str, Any], oracle: dict[str, list[Any]], wanted: list[dict[str, Any]]
+    namespace: dict[str, Any], oracle: dict[str, list[Any]], wanted: list[dict[str, Any]], handles: dict[str, Any]
 ) -> Iterator[None]:
     absent = object()
     before = {name: namespace.get(name, absent) for name in oracle}
-    namespace.update({name: _stand_in(name, known, wanted) for name, known in oracle.items()})
+    namespace.update({name: _stand_in(name, known, wanted, handles) for name, known in oracle.items()})
     try:
         yield
     finally:
@@ -98,11 +102,12 @@ def _substituted(
             namespace.pop(name, None) if value is absent else namespace.update({name: value})
 
 
-def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]]) -> Callable[..., Any]:
+def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]], handles: dict[str, Any]) -> Callable[..., Any]:
+    """An object of the script's own travels as its handle: the grader has made one like it."""
     answers = {wire.encode([args, kwargs]): answer for args, kwargs, answer in known}
 
     def supplied(*args: Any, **kwargs: Any) -> Any:
-        arguments = [list(args), kwargs]
+        arguments = [[_handle(a, handles) for a in args], {k: _handle(a, handles) for k, a in kwargs.items()}]
         key = wire.encode(arguments)
         if key not in answers:
             wanted.append({"name": name, "args": plain(arguments)})  # noted, for a bare `except:` would eat the error
@@ -113,8 +118,20 @@ def _stand_in(name: str, known: list[Any], wanted: list[dict[str, Any]]) -> Call
     return supplied
 
 
+def _handle(argument: Any, handles: dict[str, Any]) -> Any:
+    return next((held(name) for name, it in handles.items() if it is argument), argument)
+
+
+def with_held(script: Script, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments that a stand-in was called with, live: for a handle, the course's object that the script makes."""
+    handles: dict[str, Any] = {}
+    run_script([step for step in script if step["op"] == "given"], {}, watch=False, handles=handles)
+    step = _with_objects({"args": revive(args), "kwargs": revive(kwargs)}, handles)
+    return step["args"], step["kwargs"]
+
+
 def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any], watch: bool) -> Outcome:
-    named = step["op"] in ("call", "items", "new", "value") or (step["op"] == "grads" and step["name"] is not None)
+    named = step["op"] in NAMED or (step["op"] == "grads" and step["name"] is not None)
     if named and step["name"] not in namespace:
         return {"missing": step["name"]}
     step = _with_objects(revive(step), handles)
@@ -151,6 +168,16 @@ def _fingerprint(value: Any) -> bytes:
 
 def _call(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> Any:
     return namespace[step["name"]](*step["args"], **step["kwargs"])
+
+
+def _failing(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> str:
+    try:
+        _call(step, namespace, handles)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        return wire.name_of(type(error))
+    return "no error"
 
 
 def _items(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> list[Any]:
@@ -244,6 +271,7 @@ def _value(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> An
 
 OPERATIONS: dict[str, Callable[[Step, dict[str, Any], dict[str, Any]], Any]] = {
     "call": _call,
+    "failing": _failing,
     "items": _items,
     "new": _new,
     "given": _given,

@@ -23,6 +23,14 @@ def items(name: str, *args: Any, most: int, **kwargs: Any) -> Step:
     return {"op": "items", "name": name, "most": most, "args": list(args), "kwargs": kwargs}
 
 
+def failing(name: str, *args: Any, **kwargs: Any) -> Step:
+    """Call the function `name`, which should raise; the value is the error's type by name, and the script goes on.
+
+    So the next step can see what the failure left behind. If nothing is raised, the value is "no error".
+    """
+    return {"op": "failing", "name": name, "args": list(args), "kwargs": kwargs}
+
+
 def new(name: str, *args: Any, handle: str = "it", **kwargs: Any) -> Step:
     """Make an object of the class `name` and keep it under `handle`; its value is None."""
     return {"op": "new", "name": name, "handle": handle, "args": list(args), "kwargs": kwargs}

@@ -190,6 +190,31 @@ def row(values: Any) -> list:
     return values
 
 
+def matrix(values: Any) -> list:
+    """Accept a two-dimensional array of numbers with at least one cell, to six digits that matter."""
+    values = plain(values)
+    shape = shape_of(values)
+    if len(shape) != 2 or not shape[1]:
+        raise tr.TraitError(f"expected a matrix, got shape {shape}")
+    return [[float(f"{v:.6g}") if isinstance(v, float) else v for v in line] for line in values]
+
+
+def points(path: Any) -> list:
+    """Accept at least two points in space, each [x, y, z]."""
+    path = [row(point) for point in path]
+    if len(path) < 2 or any(len(point) != 3 for point in path):
+        raise tr.TraitError("expected two or more points, each [x, y, z]")
+    return path
+
+
+def span(ends: Any) -> list[int]:
+    """Accept [first, last + 1]."""
+    first, end = (int(i) for i in ends)
+    if not 0 <= first < end:
+        raise tr.TraitError(f"expected first and last + 1 of a range, got {ends!r}")
+    return [first, end]
+
+
 def optional(convert: Callable) -> Callable:
     """Let None through, convert everything else."""
     return lambda value: None if value is None else convert(value)
@@ -527,6 +552,66 @@ class Flow(View):
     def names(self) -> list[str]:
         """The names of the boxes."""
         return [box["name"] for box in self.boxes]
+
+
+class Matrices(View):
+    """Matrices as tiles in three dimensions: height and colour are the numbers.
+
+    `matrices` are all there are; `scene` says which of them stand where: their upper left corner in cells, x to the
+    right (a cell is 1.5 wide), y up, z to the front; on the `floor`, rows run to the back. The browser writes `hover`
+    ([name, row, column] of the cell under the pointer or reached by arrow keys, or []) and `clicked`. While `lit`
+    holds rectangles of cells, all other cells step back.
+    """
+
+    _esm = STATIC / "matrices.js"
+
+    kind = synced(tr.Unicode("matrices"))
+    matrices = Records(
+        name=Field(str),
+        label=Field(str),
+        symbol=Field(str, ""),
+        values=Field(matrix),
+        shape=Field(str, ""),
+        signed=Field(bool, True),  # False: shares from 0 to 1
+        row_labels=Field(list, []),
+        column_labels=Field(list, []),
+        row_role=ROLE,
+        column_role=ROLE,
+    )
+    scene = Records(
+        name=Field(str),
+        x=Field(finite),
+        y=Field(finite),
+        z=Field(finite, 0.0),
+        floor=Field(bool, False),
+        faint=Field(bool, False),
+        strong=Field(bool, False),
+        caption=Field(one_of("", "short", "full"), "full"),  # the symbol, or the label with the shape
+        rows=Field(bool, False),  # whether to write the labels of the rows, of the columns
+        columns=Field(bool, False),
+    )
+    signs = Records(text=Field(str), x=Field(finite), y=Field(finite))
+    links = Records(path=Field(points))
+    lit = Records(name=Field(str), rows=Field(span), columns=Field(span))
+    current = synced(tr.Unicode(help="Name of the matrix in which arrow keys walk."))
+    hover = synced(tr.List(help="[name, row, column], or []."))
+    clicked = synced(tr.Dict(help="Last cell clicked: name, row, column, and a count that grows with every click."))
+    yaw = synced(tr.Float(-0.3, help="From where the scene is seen at first: radians to the right ..."))
+    pitch = synced(tr.Float(0.25, help="... and up."))
+    resets = synced(tr.Int(0, help="Grows whenever the camera shall go back to its first place."))
+
+    @tr.validate("scene", "lit")
+    def _known_matrices(self, proposal):
+        names = {record["name"] for record in self.matrices}
+        if unknown := sorted({record["name"] for record in proposal["value"]} - names):
+            raise tr.TraitError(f"Matrices.{proposal['trait'].name} has {unknown}, the matrices are {sorted(names)}")
+        return proposal["value"]
+
+    @tr.validate("hover")
+    def _a_cell_or_none(self, proposal):
+        if len(proposal["value"]) not in (0, 3):
+            raise tr.TraitError("Matrices.hover must be [name, row, column] or []")
+        return proposal["value"]
 
 
 class Picker(View):

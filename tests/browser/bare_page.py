@@ -8,6 +8,7 @@ ORIGIN = "http://component.test/"
 FILES = {
     "static_host.js": (HERE / "static_host.js", "text/javascript"),
     "views.js": (WIDGETS / "static" / "views.js", "text/javascript"),
+    "matrices.js": (WIDGETS / "static" / "matrices.js", "text/javascript"),
     "views.css": (WIDGETS / "static" / "views.css", "text/css"),
 }
 PAGE = """<!doctype html>

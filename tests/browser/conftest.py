@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.lab import LabServer, NotebookPage, Theme, place_notebook
 from tests.browser.lesson import OPENING, Lesson, released
@@ -26,9 +27,9 @@ CHROMIUM_OPTIONS = [
     "--disable-quic",
     "--disable-sync",
     "--force-color-profile=srgb",
-    # Nothing of ours needs WebGL. Drawing everything through it in software takes a fifth longer.
-    "--disable-gpu",
 ]
+NO_WEBGL = ("--disable-gpu",)  # or software draws the whole page by way of it, which takes a fifth longer
+WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 OpenNotebook = Callable[..., NotebookPage]
 OpenLesson = Callable[..., Lesson]
@@ -63,13 +64,25 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium, one for all tests."""
-    path = chromium()
+def playwright() -> Iterator[Playwright]:
+    """What starts browsers."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield playwright
+
+
+@contextlib.contextmanager
+def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
+    """Headless Chromium with these options besides those of all tests."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=[*CHROMIUM_OPTIONS, *options])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Headless Chromium, one for all tests that need no WebGL."""
+    with launched(playwright, *NO_WEBGL) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ export class Model {
 }
 
 export async function mount(state, parent) {
-  const { default: widget } = await import("./views.js");
+  const { default: widget } = await import(state.kind === "matrices" ? "./matrices.js" : "./views.js");
   const model = new Model(state);
   const el = document.createElement("div");
   parent.append(el);

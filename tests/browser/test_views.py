@@ -210,7 +210,7 @@ def test_bundle_is_fresh(tmp_path):
     if not (WIDGETS / "js" / "node_modules").exists() or not shutil.which("node"):
         pytest.fail("the bundle cannot be rebuilt: install node and run `npm ci` in course/widgets/js", pytrace=False)
     subprocess.run(["node", "build.mjs", tmp_path], cwd=WIDGETS / "js", check=True, capture_output=True)
-    for name in ("views.js", "views.css"):
+    for name in ("views.js", "matrices.js", "views.css"):
         fresh, committed = (tmp_path / name).read_bytes(), (WIDGETS / "static" / name).read_bytes()
         assert fresh == committed, f"{name} is stale: run `npm run build` in course/widgets/js"
 

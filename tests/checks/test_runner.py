@@ -12,7 +12,7 @@ import torch
 
 from course.checks import runner, wire
 from course.checks.runner import answer, plain, run_script
-from course.checks.script import attribute, call, given, grads, held, load, method, new, value
+from course.checks.script import attribute, call, failing, given, grads, held, load, method, new, value
 from course.checks.wire import Opaque, TorchArray
 
 
@@ -32,6 +32,30 @@ def outcome(step: dict[str, Any], namespace: dict[str, Any]) -> dict[str, Any]:
 def test_call_gives_the_functions_value():
     namespace = student("def f(a, b=1): return [a + b, None, (a,)]")
     assert outcome(call("f", 2, b=3), namespace) == {"value": [5, None, (2,)], "changed": []}
+
+
+LEAVES = """
+class Box:
+    def __init__(self): self.left = 0
+box = Box()
+def f(x):
+    box.left += 1
+    if x < 0: raise ValueError("negative")
+"""
+
+
+def test_a_failure_is_a_value_and_the_script_goes_on():
+    script = [failing("f", -1), failing("f", 1), value("left"), call("f", -1), value("left")]
+    namespace = student(LEAVES)
+    outcomes = run_script(script, namespace | {"left": 7})
+    assert [o.get("value") for o in outcomes] == ["ValueError", "no error", 7, None]
+    assert outcomes[-1]["raised"] == "ValueError"
+    assert namespace["box"].left == 3
+
+
+def test_what_is_not_there_or_not_written_yet_is_no_failure():
+    assert outcome(failing("f"), {}) == {"missing": "f"}
+    assert outcome(failing("f"), student("def f(): raise NotImplementedError"))["raised"] == "NotImplementedError"
 
 
 def test_value_reads_a_variable():
@@ -322,6 +346,28 @@ def test_student_code_cannot_swallow_a_question():
     namespace = student(code)
     assert ask([call("f", 1)], namespace, helper=[])["wanted"] == {"name": "helper", "args": [[1], {}]}
     assert ask([call("f", 1)], namespace, helper=[[[1], {}, 2]])["outcomes"][0]["value"] == 2
+
+
+class Held:
+    """Stands for an object of the course's own."""
+
+
+def test_a_stand_in_is_asked_with_the_handle_of_an_object(monkeypatch):
+    monkeypatch.setattr("course.supplied.ch01.Held", Held, raising=False)
+    script = [given("ch01.Held", handle="model"), call("f", held("model"), 1)]
+    namespace = student("def f(it, x): return helper(it, k=it) + x")
+    wanted = ask(script, namespace, helper=[])["wanted"]
+    assert wanted["args"] == [[held("model")], {"k": held("model")}]
+    args, kwargs = runner.with_held(script, *wanted["args"])
+    assert type(args[0]) is Held
+    assert args[0] is kwargs["k"]
+    reply = ask(script, namespace, helper=[[*wanted["args"], 41]])
+    assert reply["outcomes"][1]["value"] == 42
+
+
+def test_handles_of_the_students_own_objects_are_not_to_be_had():
+    with pytest.raises(KeyError):
+        runner.with_held([new("Counter", 1)], [held()], {})
 
 
 def test_stand_ins_give_fresh_answers_and_know_tensors():

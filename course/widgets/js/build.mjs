@@ -1,4 +1,4 @@
-// Bundle src/ into ../static (or the folder given as argument): one script and one style sheet for all views.
+// Bundle src/ into ../static (or the folder given as argument): a script for all views, one for the view in 3-D, one style sheet.
 import { build } from "esbuild";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,7 @@ const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: [
     { in: "src/index.js", out: "views" },
+    { in: "src/matrices.js", out: "matrices" },
     { in: "src/theme.css", out: "views" },
   ],
   outdir,
