@@ -3,7 +3,6 @@
 torch runs; patches with `torch.func.functional_call` and with torch's own modules on changed inputs."""
 
 import contextlib
-import functools
 import math
 
 import numpy as np
@@ -120,18 +119,17 @@ def _pass_block(block, x, put):
 
 def _shapes(n, d_model, heads, d_ff, vocab_size, **others):
     """The right shapes, but for those named: a stage by the last part of its name, or by two (ffn__output)."""
-    shapes = dict(_shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size))
+    shapes = dict.fromkeys(["embed", "position", "stream_0"], (n, d_model))
+    for part in ("norm_1", "attention.query", "attention.key", "attention.value"):
+        shapes[BLOCK + part] = (n, d_model)
+    shapes |= {ATTENTION + part: (heads, n, n) for part in ("scores", "masked", "weights")}
+    for part in ("attention.mix", "attention.output", "stream_1", "norm_2", "ffn.hidden", "ffn.active", "ffn.output"):
+        shapes[BLOCK + part] = (n, d_ff if part in ("ffn.hidden", "ffn.active") else d_model)
+    shapes |= {BLOCK + "stream_2": (n, d_model), "norm": (n, d_model), "logits": (n, vocab_size)}
     for name, shape in others.items():
         end = name.replace("__", ".")
         shapes |= {stage: shape for stage in shapes if f".{stage}".endswith(f".{end}")}
     return shapes
-
-
-@functools.cache
-def _shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size):
-    rng = np.random.default_rng(0)
-    model = StagedDecoder(_decoder(rng, vocab_size, heads, d_model // heads, 1, d_ff, n), heads)
-    return {name: tuple(value.shape) for name, value in _pass(model, _tokens(rng, vocab_size, n)).items()}
 
 
 @exercise(
@@ -150,7 +148,9 @@ class stage_shapes:
         yield case(n, heads * d_head, heads, d_ff, vocab_size, label="sizes drawn at random")
 
     def reference(n, d_model, heads, d_ff, vocab_size):
-        return _shapes(n, d_model, heads, d_ff, vocab_size)
+        rng = np.random.default_rng(0)
+        model = StagedDecoder(_decoder(rng, vocab_size, heads, d_model // heads, 1, d_ff, n), heads)
+        return {name: tuple(value.shape) for name, value in _pass(model, _tokens(rng, vocab_size, n)).items()}
 
     class misconceptions:
         def one_square_for_all_heads(n, d_model, heads, d_ff, vocab_size):
@@ -203,7 +203,7 @@ class stage_shapes:
             return _shapes(n, d_model, heads, d_ff, vocab_size, logits=(n, d_model))
 
         def the_tables(n, d_model, heads, d_ff, vocab_size):
-            """(vocab_size, d_model) is the table of embeddings. The stage gives the rows that were looked up: one a token."""
+            """The table of embeddings is (vocab_size, d_model). The stage gives the rows that were looked up: one a token."""
             return _shapes(n, d_model, heads, d_ff, vocab_size, embed=(vocab_size, d_model))
 
         def weights_without_queries(n, d_model, heads, d_ff, vocab_size):
@@ -389,9 +389,9 @@ def _blanked(trace, before, reads):
     return hidden
 
 
-def _traced(rng, heads, d_head, d_ff, n, size=1.0):
-    """Parameters of a random model of one block, and the trace of a pass, float32."""
-    p = _decoder(rng, 9, heads, d_head, 1, d_ff, n + 1, size)
+def _traced(rng, heads, d_head, d_ff, n, size=1.0, layers=1):
+    """Parameters of a random model, and the trace of a pass, float32."""
+    p = _decoder(rng, 9, heads, d_head, layers, d_ff, n + 1, size)
     seen = _pass(StagedDecoder(p, heads), _tokens(rng, 9, n))
     return p, {name: value.float() for name, value in seen.items()}
 
@@ -402,6 +402,10 @@ ROW_MADE = {  # stage -> what is read for a row and a column
     ATTENTION + "query": lambda r, c: {BLOCK + "norm_1": r},
     BLOCK + "ffn.hidden": lambda r, c: {BLOCK + "norm_2": r},
 }
+
+
+def _is_row_made(stage):
+    return stage in ("stream_0", BLOCK + "norm_1", ATTENTION + "query", BLOCK + "ffn.hidden")
 
 
 def _part(stage):
@@ -455,11 +459,11 @@ class recompute_cell:
                 shown = _blanked(trace, stage, reads)
                 label = f"{stage}, {heads * d_head} columns" + (f"; {ONLY}" if only else "")
                 yield case(stage, row, column, shown, p, label=label, part=_part(stage))
-        p, trace = _traced(rng, 2, 3, 8, 3)
+        p, trace = _traced(rng, 2, 3, 8, 3, layers=2)
         for stage in ROW_MADE:
             shown = _blanked(trace, stage, ROW_MADE[stage](0, 4))
             yield case(stage, 0, 4, shown, p, label=f"{stage}, row 0; {ONLY}", part=_part(stage))
-        for stage in (ATTENTION + "scores", "stream_1"):
+        for stage in (ATTENTION + "key", BLOCK + "stream_1"):
             yield case(stage, 0, 1, _blanked(trace, "logits", None), p, label=f"stage {stage!r}", part="bad input")
 
     def reference(stage, row, column, trace, p):
@@ -485,7 +489,7 @@ class recompute_cell:
     class misconceptions:
         def looked_up(stage, row, column, trace, p):
             """You look the number up in the trace. Make it from the stages before: in the checks it is NaN there."""
-            if stage not in ROW_MADE:
+            if not _is_row_made(stage):
                 raise ValueError(stage)
             return float(trace[stage][row, column])
 
@@ -627,11 +631,11 @@ class recompute_cell:
 
         def no_check(stage, row, column, trace, p):
             """The cells are right, but any other stage should raise ValueError."""
-            return _row_cell(stage if stage in ROW_MADE else "stream_0", row, column, trace, p)
+            return _row_cell(stage if _is_row_made(stage) else "stream_0", row, column, trace, p)
 
         def none_for_others(stage, row, column, trace, p):
             """The cells are right, but for any other stage nothing comes back. Raise ValueError."""
-            return _row_cell(stage, row, column, trace, p) if stage in ROW_MADE else None
+            return _row_cell(stage, row, column, trace, p) if _is_row_made(stage) else None
 
 
 # ---- a cell of attention -----------------------------------------------------------------------------------------------
@@ -702,7 +706,7 @@ class recompute_attention_cell:
         for stage, row, column in [("scores", 0, 2), ("weights", 1, 2), ("mix", 0, 1), ("mix", 3, 2)]:
             shown = _shown(trace := _traced(rng, 2, 3, 5, 4)[1], stage, None)
             yield case(stage, 0, row, column, shown, label=f"{stage}, row {row}, column {column}", part=stage)
-        for stage in ("masked", "output"):
+        for stage in ("masked", "x"):
             yield case(stage, 1, 1, 1, _shown(trace, "mix", None), label=f"stage {stage!r}", part="bad input")
 
     def reference(stage, head, row, column, trace):
