@@ -26,7 +26,7 @@ SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \
-	screenshots bench-latency js lock chromium another-python
+	screenshots bench-latency bench-frames js lock chromium another-python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ bench-grading: $(TEST_STAMP) ## Grade a class by stock nbgrader and by the engin
 
 bench-latency: $(TEST_STAMP) chromium ## Time from a key press to the repainted picture
 	$(BIN)/python tools/measure_latency.py $(ARGS)
+
+bench-frames: $(TEST_STAMP) chromium ## Frames a second of the view in 3-D while it is turned (drawn in software)
+	$(BIN)/python tools/measure_frames.py $(ARGS)
 
 screenshots: $(TEST_STAMP) chromium $(NODE_MODULES) ## Run the browser tests and leave their pictures in ci-artifacts/
 	$(PYTEST) -m browser $(ARGS)

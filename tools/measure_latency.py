@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.conftest import CHROMIUM_OPTIONS, chromium
+from tests.browser.conftest import NO_WEBGL, launched
 from tests.browser.lab import LabServer, NotebookPage, place_notebook
 from tests.browser.lesson import Lesson, released, solution
 
@@ -53,8 +53,7 @@ def measure(presses: int) -> list[float]:
         place_notebook(released("ch02"), root / "ch02.ipynb")
         server = LabServer(root, state)
         try:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_OPTIONS)
+            with sync_playwright() as playwright, launched(playwright, *NO_WEBGL) as browser:
                 return in_browser(NotebookPage(server.wait(), browser), presses)
         finally:
             server.stop()

@@ -46,8 +46,15 @@ class MatrixFlow(Card):
         self._make_views()
         super().__init__(
             "A forward pass, number by number",
-            [self.prompt, self.whole, button("Look from the front again", self._look_again), self.scrub, self.stepper],
-            [self.picture, self.sum, self.numbers],
+            [
+                self.prompt,
+                self.whole,
+                self.as_table,
+                button("Look from the front again", self._look_again),
+                self.scrub,
+                self.stepper,
+            ],
+            [self.picture, self.sum, self.table],
         )
         self._listen()
         self._read_prompt(prompt)
@@ -57,6 +64,7 @@ class MatrixFlow(Card):
         self.prompt = w.Text(prompt, description="prompt", continuous_update=False, layout=w.Layout(width="190px"),
                              style={"description_width": "initial"})  # fmt: skip
         self.whole = switch(False, "whole model")
+        self.as_table = switch(False, "numbers as a table")
         self.stepper = Stepper(names=["start"])
         self.scrub = w.IntSlider(0, 0, 1, description="step", readout=False, layout=w.Layout(width="260px"),
                                  style={"description_width": "initial"})  # fmt: skip
@@ -66,15 +74,14 @@ class MatrixFlow(Card):
         self.sum = Formula(description="How the marked cell was made")
         self.sum.layout.min_height = "150px"  # what stands below shall not jump
         self.table = Heatmap(row_title="token", description="The numbers of this stage as a table")
-        self.numbers = w.Accordion([self.table], titles=("The numbers of this stage as a table",), selected_index=None)
-        self.numbers.layout.width = "100%"
 
     def _listen(self) -> None:
         self.listen(self.prompt, "value", self._read_prompt)
         self.listen(self.whole, "value", lambda _: None)
+        self.listen(self.as_table, "value", lambda _: None)
         self.listen(self.stepper, "step", lambda step: setattr(self.scrub, "value", step))
         self.listen(self.scrub, "value", lambda step: setattr(self.stepper, "step", step))
-        self.listen(self.picture, "clicked", self._enter)
+        self.picture.observe(lambda change: self._enter(change["new"]["name"]), "clicked")
         self.picture.observe(lambda change: self._point(change["new"]), "hover")
         self.table.observe(lambda change: self._point_in_table(change["new"]), "hover")
 
@@ -188,6 +195,7 @@ class MatrixFlow(Card):
         return f"\u201c{read}\u201d, stage {self.place[1] + 1} of {len(self.stages)}: {self._title(run, stage)}"
 
     def _show_table(self, name: str) -> None:
+        self.table.layout.display = None if self.as_table.value else "none"
         matrix, [wrong, expected] = self.run[name], self._judged(name)
         self.table.show(
             values=matrix.values, row_labels=matrix.rows, column_labels=matrix.columns, row_role=matrix.row_role,
@@ -221,13 +229,13 @@ class MatrixFlow(Card):
 
     # ---- what the student points at ----
 
-    def _enter(self, cell: dict[str, Any]) -> None:
-        """A click on a stage of the whole model goes to that stage."""
+    def _enter(self, name: str) -> None:
+        """A click on a stage of the whole model goes to that stage; close by, pointing has done all there is to do."""
         if not self.whole.value:
             return
         for number, stage in enumerate(self.stages):
-            if cell["name"] in stage.results(self.run):
-                self.stepper.step = self.scrub.value = self.place[0] * len(self.stages) + number
+            if name in stage.results(self.run):
+                self.stepper.step = self.place[0] * len(self.stages) + number
                 self.whole.value = False
                 return
 

@@ -75,7 +75,7 @@ matrix_flow()
 # *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
 # sentence stands here: the picture shows the matrices of each stage of the model as tiles in space, left operand,
 # right operand above and result, with the cells that made a chosen cell lit up and their sum written below. If your
-# browser cannot draw in three dimensions, open "The numbers of this stage as a table" under it.*
+# browser cannot draw in three dimensions, choose "numbers as a table".*
 #
 # **Try** Go to the weights of the two heads and look at the last row, that of `=`. One head looks at the two digits,
 # the other one elsewhere. Where? Then go on to the mix, and point at a cell of its last row: which rows of the values
@@ -170,8 +170,8 @@ print("hooks on the model:", model.hooks)
 #
 # * **A loop makes the hooks, and each must know its own name.** A function that is defined in a loop does not remember
 #   the loop's variable as it was; it looks it up when it runs. By then the loop is over.
-# * **An output is memory, and memory is reused.** The stage `masked` writes over the scores in place, to save room. What
-#   you caught a moment ago changes under your hands, unless you took a copy: `output.clone()`.
+# * **An output is memory, and memory is reused.** The stage `masked` writes over the scores in place, to save room.
+#   What you caught a moment ago changes under your hands, unless you took a copy: `output.clone()`.
 #
 # A record needs no gradient, so let the model run under `torch.no_grad()` (or `detach()` each output).
 #

@@ -28,6 +28,7 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
     "--force-color-profile=srgb",
 ]
+NO_WEBGL = ("--disable-gpu",)  # or software draws the whole page by way of it, which takes a fifth longer
 WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 OpenNotebook = Callable[..., NotebookPage]
@@ -79,8 +80,8 @@ def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Headless Chromium, one for all tests that need no WebGL: drawing through it in software takes a fifth longer."""
-    with launched(playwright, "--disable-gpu") as browser:
+    """Headless Chromium, one for all tests that need no WebGL."""
+    with launched(playwright, *NO_WEBGL) as browser:
         yield browser
 
 

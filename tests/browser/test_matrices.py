@@ -14,7 +14,7 @@ from course.supplied import m26
 from course.widgets.matrix_walk import MatrixFlow
 from tests.browser.bare_page import bare_page, mount, next_frame
 from tests.browser.component import eventually
-from tests.browser.conftest import WEBGL, launched
+from tests.browser.conftest import NO_WEBGL, WEBGL, launched
 
 pytest_plugins = ["tests.browser.component"]
 
@@ -196,7 +196,7 @@ def test_ends_cleanly(component, card: MatrixFlow) -> None:
 
 
 def test_without_webgl_the_rest_works_and_says_so(playwright: Playwright, card: MatrixFlow) -> None:
-    with launched(playwright, "--disable-gpu", "--disable-3d-apis") as browser:
+    with launched(playwright, *NO_WEBGL, "--disable-3d-apis") as browser:
         page = bare_page(browser.new_context(viewport={"width": 900, "height": 700}), dark=False, card=True)
         mount(page, [at(card, KEYS)])
         expect(page.get_by_text("This browser shows no WebGL")).to_be_visible()

@@ -177,6 +177,9 @@ def test_step_scrub_click_and_reset(flow: MatrixFlow) -> None:
     flow.picture.clicked = {"name": "blocks.0.attention.weights.1", "row": 0, "column": 0, "count": 1}
     assert not flow.whole.value
     assert flow.picture.current == "blocks.0.attention.weights.0"
+    flow.picture.hover = ["blocks.0.attention.weights.0", 1, 0]
+    flow.picture.clicked = {"name": "blocks.0.attention.weights.0", "row": 1, "column": 0, "count": 2}
+    assert flow.picture.hover == ["blocks.0.attention.weights.0", 1, 0]  # what is close by stays
     before = flow.picture.resets
     flow._look_again()
     assert flow.picture.resets == before + 1

@@ -308,7 +308,8 @@ export class Matrices {
 
 /** Points that a block in its place must be seen with: its corners, and room for what is written around it. */
 function corners(block, { x, y, z, floor, rows, columns, caption }) {
-  const [left, right] = [x - (rows ? 2.2 : 0.3), x + block.width + 0.3];
+  const aside = caption === "full" ? 1.8 : 0.3; // a name may be wider than its matrix
+  const [left, right] = [x - (rows ? 2.2 : 0.3), x + block.width + aside];
   if (floor) return [[left, y, z], [right, y, z], [left, y, z - block.rows], [right, y, z - block.rows]].map(vector);
   const [top, bottom] = [y + (columns ? 2.6 : caption ? 1.6 : 0.2), y - block.rows];
   return [[left, top, 0], [right, top, 0], [left, bottom, 1], [right, bottom, 1]].map(vector);
