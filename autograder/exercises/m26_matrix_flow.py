@@ -463,7 +463,7 @@ class recompute_cell:
         for stage in ROW_MADE:
             shown = _blanked(trace, stage, ROW_MADE[stage](0, 4))
             yield case(stage, 0, 4, shown, p, label=f"{stage}, row 0; {ONLY}", part=_part(stage))
-        for stage in (ATTENTION + "key", BLOCK + "stream_1"):
+        for stage in (ATTENTION + "key", "stream_1"):
             yield case(stage, 0, 1, _blanked(trace, "logits", None), p, label=f"stage {stage!r}", part="bad input")
 
     def reference(stage, row, column, trace, p):
