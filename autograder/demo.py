@@ -115,10 +115,11 @@ def misconception_text(definition: Definition, name: str | None = None) -> str:
 
 
 def _helpers(module: ModuleType) -> str:
-    """What a misconception may use of its module: what that imports, and its functions."""
+    """What a misconception may use of its module: what that imports, its texts (as constants) and its functions."""
+    texts = [f"{name} = {v!r}\n" for name, v in vars(module).items() if name.isupper() and isinstance(v, str)]
     imports = [f"import {m.__name__} as {name}\n" for name, m in vars(module).items() if isinstance(m, ModuleType)]
     own = [f for f in vars(module).values() if isinstance(f, FunctionType) and f.__module__ == module.__name__]
-    return "".join([*imports, "\n", *(inspect.getsource(f) + "\n\n" for f in own)])
+    return "".join([*imports, *texts, "\n", *(inspect.getsource(f) + "\n\n" for f in own)])
 
 
 def run(root: Path, folder: Path, lessons: list[str]) -> list[Mark]:

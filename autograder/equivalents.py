@@ -69,6 +69,22 @@ TARGETS = "there is one target for each row of logits"
 _MEASURE = "def numeric_gradient(f, x: np.ndarray, eps: float=1e-05) -> np.ndarray:"
 _AT_TARGETS = "gradient[np.arange(len(targets)), targets] -= 1.0"
 _TABLE = "grad_embed = embedding_backward(grad_x.reshape(*pairs.shape, -1), pairs, len(p['embed']))"
+EITHER_WAY = "a dot product is the same in either order"
+ALIKE = "query and key of a head are equally wide"
+_SUMMED = "cell = trace['embed'][row, column] + trace['position'][row, column]"
+_QUERY = "trace['blocks.0.norm_1'][row]", "block['attention']['w_q'][:, column]"
+_INSIDE = "trace['blocks.0.norm_2'][row]", "block['ffn']['w_1'][:, column]"
+_FETCHED = "trace['blocks.0.attention.weights'][head, row]", "of_head('value')[:, column]"
+_COMPARED = "query, key = (of_head('query')[row], of_head('key')[column])"
+_SCORED = "cell = query @ key / math.sqrt(len(query))"
+_WIDTH = "chosen, width, effects = (logits.argmax(), mix.shape[1] // heads, [])"
+
+
+def _dot(left: str, right: str, rest: str = "") -> list[tuple[str, str, str, str]]:
+    """The ways to write the dot product of two vectors, where the answer has `cell = left @ right`."""
+    product = f"{left} @ {right}"
+    ways = {f"{right} @ {left}": EITHER_WAY, f"{left}.T @ {right}": ONE_AXIS, f"{left} @ {right}.T": ONE_AXIS}
+    return [(f"cell = {product}{rest}", product, way, why) for way, why in ways.items()]
 
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
@@ -211,6 +227,28 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         ("new_p, new_states = ({}, {})", "new_p, new_states", "new_states, new_p", "both are empty dictionaries"),
         ("for name in p:", "p", "states", "parameters, states and gradients have the same keys"),
         ("for name in p:", "p", "gradients", "parameters, states and gradients have the same keys"),
+    "m26.recompute_cell": [
+        (_SUMMED, "trace['position']", "p['position']", "what that stage gives are the first rows of the table"),
+        *_dot(*_QUERY),
+        *_dot(*_INSIDE, " + block['ffn']['b_1'][column]"),
+        ("return float(cell)", "float(cell)", "cell", NUMBER),
+    ],
+    "m26.recompute_attention_cell": [
+        ("return trace[f'blocks.0.attention.{name}'].chunk(len(masked), dim=1)[head]", "dim=1", "dim=-1", LAST_OF_TWO),
+        (_COMPARED, "query, key =", "key, query =", EITHER_WAY),
+        (_COMPARED, "(of_head('query')[row], of_head('key')[column])", "(of_head('key')[column], of_head('query')[row])",
+         EITHER_WAY),
+        *_dot("query", "key", " / math.sqrt(len(query))"),
+        (_SCORED, "len(query)", "len(key)", ALIKE),
+        ("cell = masked[head, row].softmax(dim=0)[column]", "dim=0", "dim=-1", "a vector has one axis"),
+        *_dot(*_FETCHED),
+        ("return float(cell)", "float(cell)", "cell", NUMBER),
+    ],
+    "m26.head_effects": [
+        (_WIDTH, "mix.shape[1]", "mix.shape[-1]", LAST_OF_TWO),
+        (_WIDTH, "mix.shape", "instead.shape", "both are of one shape, or one could not stand in for the other"),
+        (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)", "two heads or more divide the width and not one more; one head's "
+         "slice ends with the row"),
     ],
 }  # fmt: skip
 

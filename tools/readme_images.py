@@ -3,6 +3,7 @@
 
 docs/images/lesson-light.png   the attention widget with the student's function
 docs/images/check-dark.png     a wrong answer and what the check says of it
+docs/images/forward-pass-dark.png   m26's whole model in three dimensions
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTIFACTS = Path(os.environ.get("CI_ARTIFACTS", ROOT / "ci-artifacts"))
-PICTURES = {"readme-lesson-light": "lesson-light", "readme-check-dark": "check-dark"}
+PICTURES = {"readme-lesson-light": "lesson-light", "readme-check-dark": "check-dark",
+            "readme-forward-pass-dark": "forward-pass-dark"}  # fmt: skip
 MOST_BYTES = 250_000
 
 

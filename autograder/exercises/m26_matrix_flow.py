@@ -3,7 +3,6 @@
 torch runs; patches with `torch.func.functional_call` and with torch's own modules on changed inputs."""
 
 import contextlib
-import functools
 import math
 
 import numpy as np
@@ -120,18 +119,17 @@ def _pass_block(block, x, put):
 
 def _shapes(n, d_model, heads, d_ff, vocab_size, **others):
     """The right shapes, but for those named: a stage by the last part of its name, or by two (ffn__output)."""
-    shapes = dict(_shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size))
+    shapes = dict.fromkeys(["embed", "position", "stream_0"], (n, d_model))
+    for part in ("norm_1", "attention.query", "attention.key", "attention.value"):
+        shapes[BLOCK + part] = (n, d_model)
+    shapes |= {ATTENTION + part: (heads, n, n) for part in ("scores", "masked", "weights")}
+    for part in ("attention.mix", "attention.output", "stream_1", "norm_2", "ffn.hidden", "ffn.active", "ffn.output"):
+        shapes[BLOCK + part] = (n, d_ff if part in ("ffn.hidden", "ffn.active") else d_model)
+    shapes |= {BLOCK + "stream_2": (n, d_model), "norm": (n, d_model), "logits": (n, vocab_size)}
     for name, shape in others.items():
         end = name.replace("__", ".")
         shapes |= {stage: shape for stage in shapes if f".{stage}".endswith(f".{end}")}
     return shapes
-
-
-@functools.cache
-def _shapes_of_a_pass(n, d_model, heads, d_ff, vocab_size):
-    rng = np.random.default_rng(0)
-    model = StagedDecoder(_decoder(rng, vocab_size, heads, d_model // heads, 1, d_ff, n), heads)
-    return {name: tuple(value.shape) for name, value in _pass(model, _tokens(rng, vocab_size, n)).items()}
 
 
 @exercise(
@@ -150,7 +148,9 @@ class stage_shapes:
         yield case(n, heads * d_head, heads, d_ff, vocab_size, label="sizes drawn at random")
 
     def reference(n, d_model, heads, d_ff, vocab_size):
-        return _shapes(n, d_model, heads, d_ff, vocab_size)
+        rng = np.random.default_rng(0)
+        model = StagedDecoder(_decoder(rng, vocab_size, heads, d_model // heads, 1, d_ff, n), heads)
+        return {name: tuple(value.shape) for name, value in _pass(model, _tokens(rng, vocab_size, n)).items()}
 
     class misconceptions:
         def one_square_for_all_heads(n, d_model, heads, d_ff, vocab_size):
@@ -165,7 +165,7 @@ class stage_shapes:
             return _shapes(n, d_model, heads, d_ff, vocab_size, **square)
 
         def queries_of_one_head(n, d_model, heads, d_ff, vocab_size):
-            """query, key and value hold all heads side by side: d_model columns, not those of one head."""
+            """Queries, keys and values hold all heads side by side: d_model columns, not those of one head."""
             narrow = dict.fromkeys(["query", "key", "value"], (n, d_model // heads))
             return _shapes(n, d_model, heads, d_ff, vocab_size, **narrow)
 
@@ -175,11 +175,11 @@ class stage_shapes:
             return _shapes(n, d_model, heads, d_ff, vocab_size, **cut)
 
         def mix_cut_into_heads(n, d_model, heads, d_ff, vocab_size):
-            """mix has the heads side by side again, (n, d_model): they are merged within the stage."""
+            """`mix` has the heads side by side again, (n, d_model): they are merged within the stage."""
             return _shapes(n, d_model, heads, d_ff, vocab_size, mix=(heads, n, d_model // heads))
 
         def mix_of_one_head(n, d_model, heads, d_ff, vocab_size):
-            """mix holds what all heads fetched, side by side: d_model columns, not those of one head."""
+            """`mix` holds what all heads fetched, side by side: d_model columns, not those of one head."""
             return _shapes(n, d_model, heads, d_ff, vocab_size, mix=(n, d_model // heads))
 
         def hidden_narrow(n, d_model, heads, d_ff, vocab_size):
@@ -187,7 +187,7 @@ class stage_shapes:
             return _shapes(n, d_model, heads, d_ff, vocab_size, hidden=(n, d_model), active=(n, d_model))
 
         def ffn_stays_wide(n, d_model, heads, d_ff, vocab_size):
-            """ffn.output is added to the stream, so it is back at d_model columns."""
+            """`ffn.output` is added to the stream, so it is back at d_model columns."""
             return _shapes(n, d_model, heads, d_ff, vocab_size, ffn__output=(n, d_ff))
 
         def active_narrow(n, d_model, heads, d_ff, vocab_size):
@@ -203,7 +203,7 @@ class stage_shapes:
             return _shapes(n, d_model, heads, d_ff, vocab_size, logits=(n, d_model))
 
         def the_tables(n, d_model, heads, d_ff, vocab_size):
-            """(vocab_size, d_model) is the table of embeddings. The stage gives the rows that were looked up: one a token."""
+            """The table of embeddings is (vocab_size, d_model). The stage gives the rows that were looked up: one a token."""
             return _shapes(n, d_model, heads, d_ff, vocab_size, embed=(vocab_size, d_model))
 
         def weights_without_queries(n, d_model, heads, d_ff, vocab_size):
@@ -389,9 +389,9 @@ def _blanked(trace, before, reads):
     return hidden
 
 
-def _traced(rng, heads, d_head, d_ff, n, size=1.0):
-    """Parameters of a random model of one block, and the trace of a pass, float32."""
-    p = _decoder(rng, 9, heads, d_head, 1, d_ff, n + 1, size)
+def _traced(rng, heads, d_head, d_ff, n, size=1.0, layers=1):
+    """Parameters of a random model, and the trace of a pass, float32."""
+    p = _decoder(rng, 9, heads, d_head, layers, d_ff, n + 1, size)
     seen = _pass(StagedDecoder(p, heads), _tokens(rng, 9, n))
     return p, {name: value.float() for name, value in seen.items()}
 
@@ -402,6 +402,16 @@ ROW_MADE = {  # stage -> what is read for a row and a column
     ATTENTION + "query": lambda r, c: {BLOCK + "norm_1": r},
     BLOCK + "ffn.hidden": lambda r, c: {BLOCK + "norm_2": r},
 }
+
+
+def _is_row_made(stage):
+    return stage in ("stream_0", BLOCK + "norm_1", ATTENTION + "query", BLOCK + "ffn.hidden")
+
+
+def _part(stage):
+    return "stream_0 and norm_1" if stage in ("stream_0", BLOCK + "norm_1") else "query and ffn.hidden"
+
+
 ONLY = "every number that is not needed is NaN"
 
 
@@ -426,7 +436,7 @@ def _normed(x, norm, unbiased=False, eps=1e-5, dim=-1):
 
 
 @exercise(
-    parts={"cells": 3, "bad input": 1},
+    parts={"stream_0 and norm_1": 2, "query and ffn.hidden": 2, "bad input": 1},
     minutes=15,
     source="Vaswani et al. 2017, sections 3.2 to 3.4; Ba et al. 2016, equation 3 (layer norm)",
 )
@@ -448,12 +458,12 @@ class recompute_cell:
                 reads = ROW_MADE[stage](row, column) if only else None
                 shown = _blanked(trace, stage, reads)
                 label = f"{stage}, {heads * d_head} columns" + (f"; {ONLY}" if only else "")
-                yield case(stage, row, column, shown, p, label=label)
-        p, trace = _traced(rng, 2, 3, 8, 3)
+                yield case(stage, row, column, shown, p, label=label, part=_part(stage))
+        p, trace = _traced(rng, 2, 3, 8, 3, layers=2)
         for stage in ROW_MADE:
             shown = _blanked(trace, stage, ROW_MADE[stage](0, 4))
-            yield case(stage, 0, 4, shown, p, label=f"{stage}, row 0; {ONLY}")
-        for stage in (ATTENTION + "scores", "stream_1"):
+            yield case(stage, 0, 4, shown, p, label=f"{stage}, row 0; {ONLY}", part=_part(stage))
+        for stage in (ATTENTION + "key", "stream_1"):
             yield case(stage, 0, 1, _blanked(trace, "logits", None), p, label=f"stage {stage!r}", part="bad input")
 
     def reference(stage, row, column, trace, p):
@@ -479,12 +489,12 @@ class recompute_cell:
     class misconceptions:
         def looked_up(stage, row, column, trace, p):
             """You look the number up in the trace. Make it from the stages before: in the checks it is NaN there."""
-            if stage not in ROW_MADE:
+            if not _is_row_made(stage):
                 raise ValueError(stage)
             return float(trace[stage][row, column])
 
         def unbiased_variance(stage, row, column, trace, p):
-            """norm_1: `var` divides by d_model - 1 unless told otherwise; the norm divides by d_model (unbiased=False)."""
+            """`norm_1`: `var` divides by d_model - 1 unless told otherwise; the norm divides by d_model (unbiased=False)."""
             return _row_cell(
                 stage,
                 row,
@@ -495,13 +505,13 @@ class recompute_cell:
             )
 
         def no_eps(stage, row, column, trace, p):
-            """norm_1: 1e-5 is added to the variance under the root. It matters where the numbers are small."""
+            """`norm_1`: 1e-5 is added to the variance under the root. It matters where the numbers are small."""
             return _row_cell(
                 stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"][r], b["norm_1"], eps=0.0)[c]
             )
 
         def eps_outside_the_root(stage, row, column, trace, p):
-            """norm_1: 1e-5 belongs under the root, to the variance, not to the deviation."""
+            """`norm_1`: 1e-5 belongs under the root, to the variance, not to the deviation."""
 
             def norm(t, b, r, c):
                 x = t["stream_0"][r]
@@ -511,7 +521,7 @@ class recompute_cell:
             return _row_cell(stage, row, column, trace, p, norm)
 
         def no_root(stage, row, column, trace, p):
-            """norm_1: you divide by the variance. Divide by its root."""
+            """`norm_1`: you divide by the variance. Divide by its root."""
 
             def norm(t, b, r, c):
                 x = t["stream_0"][r]
@@ -521,19 +531,19 @@ class recompute_cell:
             return _row_cell(stage, row, column, trace, p, norm)
 
         def no_gain_and_bias(stage, row, column, trace, p):
-            """norm_1: the norm's gain and bias are missing."""
+            """`norm_1`: the norm's gain and bias are missing."""
             plain = {"gain": 1.0, "bias": 0.0}
             return _row_cell(stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"][r], plain)[c])
 
         def no_bias_of_the_norm(stage, row, column, trace, p):
-            """norm_1: after the gain, the norm's bias is added."""
+            """`norm_1`: after the gain, the norm's bias is added."""
             return _row_cell(
                 stage, row, column, trace, p,
                 lambda t, b, r, c: _normed(t["stream_0"][r], {"gain": b["norm_1"]["gain"], "bias": 0.0})[c],
             )  # fmt: skip
 
         def gain_of_the_row(stage, row, column, trace, p):
-            """norm_1: you take gain and bias by the row. They have one number for each column."""
+            """`norm_1`: you take gain and bias by the row. They have one number for each column."""
 
             def norm(t, b, r, c):
                 z = _normed(t["stream_0"][r], {"gain": 1.0, "bias": 0.0})[c]
@@ -542,35 +552,35 @@ class recompute_cell:
             return _row_cell(stage, row, column, trace, p, norm)
 
         def second_norm(stage, row, column, trace, p):
-            """norm_1: you use gain and bias of norm_2."""
+            """`norm_1`: you use gain and bias of norm_2."""
             return _row_cell(stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"][r], b["norm_2"])[c])
 
         def norm_over_the_tokens(stage, row, column, trace, p):
-            """norm_1: mean and variance are those of a column, over the tokens. Each token's row is normalised by itself."""
+            """`norm_1`: mean and variance are those of a column, over the tokens. Each token's row is normalised by itself."""
             return _row_cell(
                 stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"], b["norm_1"], dim=0)[r, c]
             )
 
         def norm_over_everything(stage, row, column, trace, p):
-            """norm_1: you take mean and variance of the whole table. Each row is normalised by itself."""
+            """`norm_1`: you take mean and variance of the whole table. Each row is normalised by itself."""
             return _row_cell(
                 stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"], b["norm_1"], dim=(0, 1))[r, c]
             )
 
         def row_of_the_matrix(stage, row, column, trace, p):
-            """query: you take a row of w_q. In x W the cell in column j comes from column j of W: `w_q[:, column]`."""
+            """`query`: you take a row of w_q. In x W the cell in column j comes from column j of W: `w_q[:, column]`."""
             return _row_cell(
                 stage, row, column, trace, p, query=lambda t, b, r, c: t[BLOCK + "norm_1"][r] @ b["attention"]["w_q"][c]
             )
 
         def query_without_the_norm(stage, row, column, trace, p):
-            """query: the projection reads norm_1, not the stream itself."""
+            """`query`: the projection reads norm_1, not the stream itself."""
             return _row_cell(
                 stage, row, column, trace, p, query=lambda t, b, r, c: t["stream_0"][r] @ b["attention"]["w_q"][:, c]
             )
 
         def keys_matrix(stage, row, column, trace, p):
-            """query: you use w_k. Queries are made with w_q."""
+            """`query`: you use w_k. Queries are made with w_q."""
             return _row_cell(
                 stage,
                 row,
@@ -581,27 +591,27 @@ class recompute_cell:
             )
 
         def no_bias(stage, row, column, trace, p):
-            """ffn.hidden: the bias b_1 is missing. This product has one, the projections of attention have none."""
+            """`ffn.hidden`: the bias b_1 is missing. This product has one, the projections of attention have none."""
             return _row_cell(
                 stage, row, column, trace, p, hidden=lambda t, b, r, c: t[BLOCK + "norm_2"][r] @ b["ffn"]["w_1"][:, c]
             )
 
         def whole_bias(stage, row, column, trace, p):
-            """ffn.hidden: you add the sum of all biases. A cell gets the one of its column."""
+            """`ffn.hidden`: you add the sum of all biases. A cell gets the one of its column."""
             return _row_cell(
                 stage, row, column, trace, p,
                 hidden=lambda t, b, r, c: t[BLOCK + "norm_2"][r] @ b["ffn"]["w_1"][:, c] + b["ffn"]["b_1"].sum(),
             )  # fmt: skip
 
         def hidden_of_the_first_norm(stage, row, column, trace, p):
-            """ffn.hidden: the feed-forward network reads norm_2, which comes after attention, not norm_1."""
+            """`ffn.hidden`: the feed-forward network reads norm_2, which comes after attention, not norm_1."""
             return _row_cell(
                 stage, row, column, trace, p,
                 hidden=lambda t, b, r, c: (t[BLOCK + "norm_1"][r] @ b["ffn"]["w_1"] + b["ffn"]["b_1"])[c],
             )  # fmt: skip
 
         def already_active(stage, row, column, trace, p):
-            """ffn.hidden: GELU comes one stage later, in ffn.active."""
+            """`ffn.hidden`: GELU comes one stage later, in ffn.active."""
 
             def active(t, b, r, c):
                 z = (t[BLOCK + "norm_2"][r] @ b["ffn"]["w_1"] + b["ffn"]["b_1"])[c]
@@ -610,22 +620,22 @@ class recompute_cell:
             return _row_cell(stage, row, column, trace, p, hidden=active)
 
         def no_position(stage, row, column, trace, p):
-            """stream_0: the position is missing. The stream begins as embed plus position."""
+            """`stream_0`: the position is missing. The stream begins as embed plus position."""
             return _row_cell(stage, row, column, trace, p, added=lambda t, b, r, c: t["embed"][r, c])
 
         def position_of_the_first(stage, row, column, trace, p):
-            """stream_0: every token gets a position of its own: the row is the same in embed and in position."""
+            """`stream_0`: every token gets a position of its own: the row is the same in embed and in position."""
             return _row_cell(
                 stage, row, column, trace, p, added=lambda t, b, r, c: t["embed"][r, c] + t["position"][0, c]
             )
 
         def no_check(stage, row, column, trace, p):
             """The cells are right, but any other stage should raise ValueError."""
-            return _row_cell(stage if stage in ROW_MADE else "stream_0", row, column, trace, p)
+            return _row_cell(stage if _is_row_made(stage) else "stream_0", row, column, trace, p)
 
         def none_for_others(stage, row, column, trace, p):
             """The cells are right, but for any other stage nothing comes back. Raise ValueError."""
-            return _row_cell(stage, row, column, trace, p) if stage in ROW_MADE else None
+            return _row_cell(stage, row, column, trace, p) if _is_row_made(stage) else None
 
 
 # ---- a cell of attention -----------------------------------------------------------------------------------------------
@@ -674,7 +684,7 @@ def _score(t, h, r, c):
 
 
 @exercise(
-    parts={"cells": 4, "bad input": 1},
+    parts={"scores": 2, "weights": 1, "mix": 2, "bad input": 1},
     minutes=18,
     source="Vaswani et al. 2017, sections 3.2.1 and 3.2.2",
 )
@@ -692,11 +702,11 @@ class recompute_attention_cell:
                 reads = _attention_reads(stage, trace, head, row, column) if only else None
                 shown = _shown(trace, stage, reads)
                 label = f"{stage}, head {head} of {heads}" + (f"; {ONLY}" if only else "")
-                yield case(stage, head, row, column, shown, label=label)
+                yield case(stage, head, row, column, shown, label=label, part=stage)
         for stage, row, column in [("scores", 0, 2), ("weights", 1, 2), ("mix", 0, 1), ("mix", 3, 2)]:
             shown = _shown(trace := _traced(rng, 2, 3, 5, 4)[1], stage, None)
-            yield case(stage, 0, row, column, shown, label=f"{stage}, row {row}, column {column}")
-        for stage in ("masked", "output"):
+            yield case(stage, 0, row, column, shown, label=f"{stage}, row {row}, column {column}", part=stage)
+        for stage in ("masked", "x"):
             yield case(stage, 1, 1, 1, _shown(trace, "mix", None), label=f"stage {stage!r}", part="bad input")
 
     def reference(stage, head, row, column, trace):
@@ -727,35 +737,35 @@ class recompute_attention_cell:
             return float(trace[ATTENTION + stage][head, row, column])
 
         def no_scale(stage, head, row, column, trace):
-            """scores: the dot product is not divided by sqrt(d_head)."""
+            """`scores`: the dot product is not divided by sqrt(d_head)."""
             return _attention_cell(stage, head, row, column, trace, scores=_product)
 
         def divided_by_d_head(stage, head, row, column, trace):
-            """scores: you divide by d_head; the scale is its square root."""
+            """`scores`: you divide by d_head; the scale is its square root."""
             return _attention_cell(
                 stage, head, row, column, trace, lambda t, h, r, c: _product(t, h, r, c) / _width(t, h)
             )
 
         def scaled_by_d_model(stage, head, row, column, trace):
-            """scores: you divide by the root of d_model. A head's vectors have d_head columns: the root of that."""
+            """`scores`: you divide by the root of d_model. A head's vectors have d_head columns: the root of that."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 lambda t, h, r, c: _product(t, h, r, c) / math.sqrt(t[ATTENTION + "query"].shape[1]),
             )  # fmt: skip
 
         def whole_rows(stage, head, row, column, trace):
-            """scores: you multiply whole rows, all heads at once. Head h has columns h * d_head to (h + 1) * d_head."""
+            """`scores`: you multiply whole rows, all heads at once. Head h has columns h * d_head to (h + 1) * d_head."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 lambda t, h, r, c: t[ATTENTION + "query"][r] @ t[ATTENTION + "key"][c] / math.sqrt(_width(t, h)),
             )  # fmt: skip
 
         def always_head_0(stage, head, row, column, trace):
-            """scores: you take the first d_head columns for every head. Head h begins at column h * d_head."""
+            """`scores`: you take the first d_head columns for every head. Head h begins at column h * d_head."""
             return _attention_cell(stage, head, row, column, trace, lambda t, h, r, c: _score(t, 0, r, c))
 
         def interleaved_heads(stage, head, row, column, trace):
-            """scores: you give a head every h-th column. A head's columns stand side by side: d_head in a row."""
+            """`scores`: you give a head every h-th column. A head's columns stand side by side: d_head in a row."""
 
             def score(t, h, r, c):
                 q, k = (t[ATTENTION + name][:, h :: len(t[ATTENTION + "masked"])] for name in ("query", "key"))
@@ -764,11 +774,11 @@ class recompute_attention_cell:
             return _attention_cell(stage, head, row, column, trace, score)
 
         def query_and_key_swapped(stage, head, row, column, trace):
-            """scores: you take the query of the column and the key of the row. Rows are queries, columns are keys."""
+            """`scores`: you take the query of the column and the key of the row. Rows are queries, columns are keys."""
             return _attention_cell(stage, head, row, column, trace, lambda t, h, r, c: _score(t, h, c, r))
 
         def column_of_the_keys(stage, head, row, column, trace):
-            """scores: the cell in column j comes from row j of key, the j-th token, not from its column j."""
+            """`scores`: the cell in column j comes from row j of key, the j-th token, not from its column j."""
 
             def score(t, h, r, c):
                 q, k = _head(t, "query", h), _head(t, "key", h)
@@ -777,47 +787,47 @@ class recompute_attention_cell:
             return _attention_cell(stage, head, row, column, trace, score)
 
         def query_with_query(stage, head, row, column, trace):
-            """scores: you compare the query with another query. It meets the key of the column's token."""
+            """`scores`: you compare the query with another query. It meets the key of the column's token."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 lambda t, h, r, c: _head(t, "query", h)[r] @ _head(t, "query", h)[c] / math.sqrt(_width(t, h)),
             )  # fmt: skip
 
         def softmax_down_the_column(stage, head, row, column, trace):
-            """weights: your softmax runs down a column. A query shares out 1 along its own row."""
+            """`weights`: your softmax runs down a column. A query shares out 1 along its own row."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 weights=lambda t, h, r, c: t[ATTENTION + "masked"][h, :, c].softmax(-1)[r],
             )  # fmt: skip
 
         def softmax_of_all_scores(stage, head, row, column, trace):
-            """weights: you take the scores before the mask, so later tokens get a share. Read `masked`."""
+            """`weights`: you take the scores before the mask, so later tokens get a share. Read `masked`."""
             return _attention_cell(
                 stage, head, row, column, trace, weights=lambda t, h, r, c: t[ATTENTION + "scores"][h, r].softmax(-1)[c]
             )
 
         def softmax_over_heads(stage, head, row, column, trace):
-            """weights: your softmax runs over the heads. Each head shares out 1 along each of its rows."""
+            """`weights`: your softmax runs over the heads. Each head shares out 1 along each of its rows."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 weights=lambda t, h, r, c: t[ATTENTION + "masked"][:, r, c].softmax(-1)[h],
             )  # fmt: skip
 
         def not_divided(stage, head, row, column, trace):
-            """weights: e to the power of the score is not a weight yet. Divide by the sum over the row."""
+            """`weights`: e to the power of the score is not a weight yet. Divide by the sum over the row."""
             return _attention_cell(
                 stage, head, row, column, trace, weights=lambda t, h, r, c: t[ATTENTION + "masked"][h, r, c].exp()
             )
 
         def mix_of_head_0(stage, head, row, column, trace):
-            """mix: the column counts within the head. In `value` it is column head * d_head + column."""
+            """`mix`: the column counts within the head. In `value` it is column head * d_head + column."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 mix=lambda t, h, r, c: t[ATTENTION + "weights"][h, r] @ t[ATTENTION + "value"][:, c],
             )  # fmt: skip
 
         def offset_by_heads(stage, head, row, column, trace):
-            """mix: head h begins at column h * d_head of `value`, not at h times the number of heads."""
+            """`mix`: head h begins at column h * d_head of `value`, not at h times the number of heads."""
 
             def mix(t, h, r, c):
                 return t[ATTENTION + "weights"][h, r] @ t[ATTENTION + "value"][:, h * len(t[ATTENTION + "masked"]) + c]
@@ -825,35 +835,35 @@ class recompute_attention_cell:
             return _attention_cell(stage, head, row, column, trace, mix=mix)
 
         def mix_of_keys(stage, head, row, column, trace):
-            """mix: you average keys. The weights come from the keys; what is averaged are the values."""
+            """`mix`: you average keys. The weights come from the keys; what is averaged are the values."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 mix=lambda t, h, r, c: t[ATTENTION + "weights"][h, r] @ _head(t, "key", h)[:, c],
             )  # fmt: skip
 
         def without_itself(stage, head, row, column, trace):
-            """mix: a token reads itself, too: rows 0 to `row`, that is `[: row + 1]`."""
+            """`mix`: a token reads itself, too: rows 0 to `row`, that is `[: row + 1]`."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 mix=lambda t, h, r, c: t[ATTENTION + "weights"][h, r, :r] @ _head(t, "value", h)[:r, c],
             )  # fmt: skip
 
         def weights_of_the_column(stage, head, row, column, trace):
-            """mix: you take a column of the weights. The weights that a token gives stand in its row."""
+            """`mix`: you take a column of the weights. The weights that a token gives stand in its row."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 mix=lambda t, h, r, c: t[ATTENTION + "weights"][h, :, r] @ _head(t, "value", h)[:, c],
             )  # fmt: skip
 
         def scores_as_weights(stage, head, row, column, trace):
-            """mix: you multiply with scores. The values are averaged with the weights, after the softmax."""
+            """`mix`: you multiply with scores. The values are averaged with the weights, after the softmax."""
             return _attention_cell(
                 stage, head, row, column, trace,
                 mix=lambda t, h, r, c: t[ATTENTION + "scores"][h, r, : r + 1] @ _head(t, "value", h)[: r + 1, c],
             )  # fmt: skip
 
         def plain_mean(stage, head, row, column, trace):
-            """mix: you take the plain mean of the values. Each counts with its weight."""
+            """`mix`: you take the plain mean of the values. Each counts with its weight."""
             return _attention_cell(
                 stage, head, row, column, trace, mix=lambda t, h, r, c: _head(t, "value", h)[: r + 1, c].mean()
             )

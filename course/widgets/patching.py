@@ -94,7 +94,7 @@ class PatchLab(Card):
         """Run the prompt with and without the patch, and show the next token's probabilities."""
         self.head.disabled = not self.has_heads
         if trouble := self.trouble():
-            self.bars.show(heading_before=trouble, heading_chip="", heading_after="", note="", greyed=True)
+            self.bars.show(heading_before=trouble, note="", greyed=True)
             return
         clean, source = (self.saved.encode(control.value)[0] for control in (self.clean, self.source))
         model = self._model()
@@ -106,15 +106,15 @@ class PatchLab(Card):
         self.say(_left(drawn, model.hooks))
 
     def _show(self, before: np.ndarray, after: np.ndarray, wrong: np.ndarray, greyed: bool) -> None:
-        chosen = [self.saved.vocabulary[int(p.argmax())] for p in (before, after)]
+        first, then = (self.saved.vocabulary[int(p.argmax())] for p in (before, after))
         self.bars.show(
             labels=self.saved.vocabulary,
             columns=[
                 {"title": "before", "values": before, "vmax": 1.0, "judged": False},
                 {"title": "after", "values": after, "vmax": 1.0},
             ],
-            wrong=wrong, greyed=greyed, heading_before=f"After {self.clean.value} the model chose", heading_chip="",
-            heading_after=f"{chosen[0]}; with the patch it chooses {chosen[1]}.", note=self._note(),
+            wrong=wrong, greyed=greyed, note=self._note(),
+            heading_before=f"After {self.clean.value} the model chose {first}; with the patch it chooses {then}.",
         )  # fmt: skip
 
     def _note(self) -> str:
@@ -135,7 +135,7 @@ class PatchLab(Card):
             axes.bar(places + shift, column["values"], 0.4, label=column["title"], color=colour)
         axes.set_xticks(places, self.bars.labels)
         axes.set(ylabel="probability", xlabel="next token", ylim=(0, 1))
-        axes.set_title(f"{self.bars.heading_before} {self.bars.heading_after}", fontsize=10)
+        axes.set_title(self.bars.heading_before, fontsize=10)
         axes.legend()
         return figure
 

@@ -13,9 +13,9 @@
 # What makes it work](../ch10_composition/ch10_composition.ipynb). **You need** torch as in ch07, and Python functions
 # that return functions.
 #
-# **Where this is used** Everybody who debugs a model hangs hooks into it. Traces and patches are the tools of
-# mechanistic interpretability: Meng et al. 2022 found with them where GPT keeps facts, Wang et al. 2023 took a whole
-# circuit of GPT-2 apart.
+# **Where this is used** Hooks are how you look into a model that somebody else wrote. Traces and patches are tools of
+# mechanistic interpretability: Meng et al. 2022 searched with them for the places where GPT keeps facts, Wang et al.
+# 2023 took a whole circuit of GPT-2 apart.
 
 # %%
 import math
@@ -118,9 +118,10 @@ def stage_shapes(n: int, d_model: int, heads: int, d_ff: int, vocab_size: int) -
     ((4, 12), (4, 13), 20)
     """
     ### BEGIN SOLUTION
-    others = {"hidden": (n, d_ff), "active": (n, d_ff), "logits": (n, vocab_size)}
-    others |= dict.fromkeys(("scores", "masked", "weights"), (heads, n, n))
-    return {name: others.get(name.rpartition(".")[2], (n, d_model)) for name in STAGES}
+    square, wide = (heads, n, n), (n, d_ff)
+    others = {"scores": square, "masked": square, "weights": square, "hidden": wide, "active": wide}
+    others["logits"] = (n, vocab_size)
+    return {name: others.get(name.split(".")[-1], (n, d_model)) for name in STAGES}
     ### END SOLUTION
 
 
@@ -131,8 +132,8 @@ def stage_shapes(n: int, d_model: int, heads: int, d_ff: int, vocab_size: int) -
 # </details>
 # <details><summary>Hint 2: the last part of a name</summary>
 #
-# `"blocks.0.ffn.hidden".rpartition(".")` gives a tuple whose last item is the part after the last dot. But the keys of
-# your result are the whole names.
+# `"blocks.0.ffn.hidden".split(".")` gives the parts between the dots. The last one tells you the kind of stage. But the
+# keys of your result are the whole names.
 # </details>
 #
 # ## 2. Catch every number: forward hooks
@@ -169,9 +170,10 @@ print("hooks on the model:", model.hooks)
 #
 # * **A loop makes the hooks, and each must know its own name.** A function that is defined in a loop does not remember
 #   the loop's variable as it was; it looks it up when it runs. By then the loop is over.
-# * **An output is memory, and memory is reused.** Look at the class `Mask`: it writes over the scores in place, as
-#   large models do to save room. What you caught a moment ago changes under your hands, unless you took a copy:
-#   `output.detach().clone()`. (`detach` cuts it off from the gradient, which a record does not need.)
+# * **An output is memory, and memory is reused.** The stage `masked` writes over the scores in place, to save room.
+#   What you caught a moment ago changes under your hands, unless you took a copy: `output.clone()`.
+#
+# A record needs no gradient, so let the model run under `torch.no_grad()` (or `detach()` each output).
 #
 # > **Key insight.** A trace is a record of what *was*. If it shares its memory with the model, it shows what became of
 # > it.
@@ -205,14 +207,15 @@ def collect_trace(model: nn.Module, tokens: Tensor) -> dict[str, Tensor]:
 
     def keeper(name):
         def keep(module, inputs, output):
-            trace[name] = output.detach().clone()
+            trace[name] = output.clone()
 
         return keep
 
     try:
         for name in model.stages:
             handles.append(model.get_submodule(name).register_forward_hook(keeper(name)))
-        model(tokens)
+        with torch.no_grad():
+            model(tokens)
     finally:
         for handle in handles:
             handle.remove()
@@ -294,16 +297,18 @@ def recompute_cell(stage: str, row: int, column: int, trace: dict[str, Tensor], 
     ### BEGIN SOLUTION
     block = p["blocks"][0]
     if stage == "stream_0":
-        return float(trace["embed"][row, column] + trace["position"][row, column])
-    if stage == "blocks.0.norm_1":
+        cell = trace["embed"][row, column] + trace["position"][row, column]
+    elif stage == "blocks.0.norm_1":
         x, norm = trace["stream_0"][row], block["norm_1"]
         z = (x[column] - x.mean()) / torch.sqrt(x.var(unbiased=False) + 1e-5)
-        return float(z * norm["gain"][column] + norm["bias"][column])
-    if stage == "blocks.0.attention.query":
-        return float(trace["blocks.0.norm_1"][row] @ block["attention"]["w_q"][:, column])
-    if stage == "blocks.0.ffn.hidden":
-        return float(trace["blocks.0.norm_2"][row] @ block["ffn"]["w_1"][:, column] + block["ffn"]["b_1"][column])
-    raise ValueError(f"not made here: {stage!r}")
+        cell = z * norm["gain"][column] + norm["bias"][column]
+    elif stage == "blocks.0.attention.query":
+        cell = trace["blocks.0.norm_1"][row] @ block["attention"]["w_q"][:, column]
+    elif stage == "blocks.0.ffn.hidden":
+        cell = trace["blocks.0.norm_2"][row] @ block["ffn"]["w_1"][:, column] + block["ffn"]["b_1"][column]
+    else:
+        raise ValueError(f"not made here: {stage!r}")
+    return float(cell)
     ### END SOLUTION
 
 
@@ -363,17 +368,21 @@ def recompute_attention_cell(stage: str, head: int, row: int, column: int, trace
     7.07
     """
     ### BEGIN SOLUTION
-    at = "blocks.0.attention."
-    masked = trace[at + "masked"]
+    masked = trace["blocks.0.attention.masked"]
+
+    def of_head(name):
+        return trace[f"blocks.0.attention.{name}"].chunk(len(masked), dim=1)[head]
+
     if stage == "scores":
-        query, key = (trace[at + name].chunk(len(masked), dim=1)[head] for name in ("query", "key"))
-        return float(query[row] @ key[column] / math.sqrt(query.shape[1]))
-    if stage == "weights":
-        return float(masked[head, row].softmax(dim=-1)[column])
-    if stage == "mix":
-        value = trace[at + "value"].chunk(len(masked), dim=1)[head]
-        return float(trace[at + "weights"][head, row] @ value[:, column])
-    raise ValueError(f"not made here: {stage!r}")
+        query, key = of_head("query")[row], of_head("key")[column]
+        cell = query @ key / math.sqrt(len(query))
+    elif stage == "weights":
+        cell = masked[head, row].softmax(dim=0)[column]
+    elif stage == "mix":
+        cell = trace["blocks.0.attention.weights"][head, row] @ of_head("value")[:, column]
+    else:
+        raise ValueError(f"not made here: {stage!r}")
+    return float(cell)
     ### END SOLUTION
 
 
@@ -441,7 +450,7 @@ def run_patched(model: nn.Module, tokens: Tensor, stage: str, value: Tensor) -> 
     >>> tokens = ids("7*8=")
     >>> value = collect_trace(model, ids("3*8="))["stream_0"]
     >>> logits = run_patched(model, tokens, "stream_0", value)
-    >>> bool((logits == collect_trace(model, ids("3*8="))["logits"]).all())  # all that follows is as for 3*8=
+    >>> torch.allclose(logits, collect_trace(model, ids("3*8="))["logits"])  # all that follows is as for 3*8=
     True
     """
     ### BEGIN SOLUTION
@@ -617,37 +626,35 @@ for label, numbers in table.items():
 # probable 2, the first digit of 24, has become.
 
 # %% demonstration=true
-(traced, patched), rows = working("m26.collect_trace", "m26.run_patched"), list("7*8=")
-clean, other = (traced(model, ids(text)) for text in ("7*8=", "3*8="))
+traced, patched = working("m26.collect_trace", "m26.run_patched")
+prompt, source = "7*8=", "3*8="
+clean, other = (traced(model, ids(text)) for text in (prompt, source))
+wanted = int(other["logits"][-1].argmax())  # the id of the first digit that the model gives to the source
 
 
-def with_row(stage: str, row: int) -> Tensor:
-    """The stage's output for 7*8= with one row from 3*8=, in all heads."""
+def chance(stage: str, row: int) -> float:
+    """How probable that digit is for the prompt if one row of a stage (in all heads) comes from the source."""
     value = clean[stage].clone()
     value[..., row, :] = other[stage][..., row, :]
-    return value
+    return float(patched(model, ids(prompt), stage, value)[-1].softmax(-1)[wanted])
 
 
-chances = torch.tensor(
-    [
-        [float(patched(model, ids("7*8="), stage, with_row(stage, row))[-1].softmax(-1)[2]) for row in range(4)]
-        for stage in STAGES
-    ]
-)
+chances = torch.tensor([[chance(stage, row) for stage in STAGES] for row in range(len(prompt))])
 short = [name.removeprefix("blocks.0.") for name in STAGES]
 figure, axes = plt.subplots(figsize=(7.4, 3.4))
-axes.imshow(chances.T, cmap="Purples", vmin=0, vmax=1, aspect="auto")
+axes.imshow(chances, cmap="Purples", vmin=0, vmax=1, aspect="auto")
 axes.set_xticks(range(len(short)), short, rotation=60, ha="right", fontsize=8)
-axes.set_yticks(range(4), [f"row {row}: {token}" for row, token in enumerate(rows)])
-for stage, row in torch.argwhere(chances > 0.005).tolist():
-    chance = float(chances[stage, row])
-    colour = "white" if chance > 0.6 else "black"
-    axes.text(stage, row, f"{chance:.2f}", ha="center", va="center", fontsize=7, color=colour)
-axes.set(title="Probability of 2 after one row came from 3*8=", xlabel="stage that was patched")
+axes.set_yticks(range(len(prompt)), [f"row {row}: {token}" for row, token in enumerate(prompt)])
+for row, stage in torch.argwhere(chances > 0.005).tolist():
+    number = float(chances[row, stage])
+    colour = "white" if number > 0.6 else "black"
+    axes.text(stage, row, f"{number:.2f}", ha="center", va="center", fontsize=7, color=colour)
+digit = saved.vocabulary[wanted]
+axes.set(title=f"{prompt} with one row from {source}: how probable is {digit}?", xlabel="stage that was patched")
 axes.grid(False)
 plt.show()
-for row, token in enumerate(rows):
-    enough = [name for name, chance in zip(short, chances[:, row], strict=True) if chance > 0.5]
+for row, token in enumerate(prompt):
+    enough = [name for name, number in zip(short, chances[row], strict=True) if number > 0.5]
     print(f"row {row} ({token}) is enough at: {', '.join(enough) or 'no stage'}")
 
 # %% [markdown]

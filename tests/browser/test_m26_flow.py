@@ -84,13 +84,17 @@ def test_m26_is_walked_by_keyboard_in_both_themes(open_lesson: OpenLesson) -> No
             step_to(lesson, output, step)
             lesson.page.wait_for_timeout(800)  # the flight to the next scene
             lesson.picture(f"m26-{theme}-{name}", GIVEN)
+        step_to(lesson, output, 21)
         output.get_by_role("checkbox", name="whole model").press("Space")
         output.get_by_role("button", name="Look from the front again").press("Enter")
         lesson.page.wait_for_timeout(800)
         lesson.picture(f"m26-{theme}-whole-model", GIVEN)
         assert lesson.violations() == []
+        if theme == "dark":
+            lesson.picture_for_readme("readme-forward-pass-dark", GIVEN, 760)
         output.get_by_role("checkbox", name="whole model").press("Space")
         lesson.settle()
+    step_to(lesson, output, 15)
     output.get_by_role("checkbox", name="numbers as a table").press("Space")
     table = output.get_by_role("grid", name=re.compile("hidden units"))
     expect(table).to_be_visible()

@@ -34,7 +34,7 @@ def test_a_right_function_draws_as_yours():
     card = patch_lab(m26.run_patched)
     assert "cw-yours" in card._status._dom_classes
     assert not card.bars.greyed
-    assert "it chooses 2" in card.bars.heading_after
+    assert "it chooses 2" in card.bars.heading_before
     assert card.figure().axes
 
 

@@ -59,7 +59,7 @@ class collect_trace:
         trace = {}
 
         def keep(name, module, inputs, output):
-            trace[name] = torch.tensor(output.tolist(), dtype=torch.float64)
+            trace[name] = torch.tensor(output.tolist(), dtype=output.dtype)
 
         modules = dict(model.named_modules())
         handles = [modules[name].register_forward_hook(functools.partial(keep, name)) for name in model.stages]

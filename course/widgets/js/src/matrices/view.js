@@ -272,6 +272,7 @@ export class Matrices {
     for (const [block, size] of pixels) block.showNumbers(size[0] >= READABLE && block.grown === 1, this.palette);
     this.overlay.place(this.stage, (block) => pixels.get(block)?.[1] ?? Infinity);
     this.picture.dataset.frames = this.stage.frames;
+    if (!this.tip.element.hidden) this.showTip(); // it stays at its cell
   }
 
   /** Width and height of a block's cell in pixels of the page. */
