@@ -65,12 +65,12 @@ _INDUCTION = "return attention.diagonal(1 - period, 1, 2)[:, 1:].mean(dim=-1)"
 STILL_TINY = "a step of 1e-5 and one of twice or half of it give the same slope to ten digits"
 EVERY_PLACE = "every place is written to, whatever stood there"
 TARGETS = "there is one target for each row of logits"
+EITHER_WAY = "a dot product is the same in either order"
+ALIKE = "query and key of a head are equally wide"
 
 _MEASURE = "def numeric_gradient(f, x: np.ndarray, eps: float=1e-05) -> np.ndarray:"
 _AT_TARGETS = "gradient[np.arange(len(targets)), targets] -= 1.0"
 _TABLE = "grad_embed = embedding_backward(grad_x.reshape(*pairs.shape, -1), pairs, len(p['embed']))"
-EITHER_WAY = "a dot product is the same in either order"
-ALIKE = "query and key of a head are equally wide"
 _SUMMED = "cell = trace['embed'][row, column] + trace['position'][row, column]"
 _QUERY = "trace['blocks.0.norm_1'][row]", "block['attention']['w_q'][:, column]"
 _INSIDE = "trace['blocks.0.norm_2'][row]", "block['ffn']['w_1'][:, column]"
@@ -227,6 +227,7 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         ("new_p, new_states = ({}, {})", "new_p, new_states", "new_states, new_p", "both are empty dictionaries"),
         ("for name in p:", "p", "states", "parameters, states and gradients have the same keys"),
         ("for name in p:", "p", "gradients", "parameters, states and gradients have the same keys"),
+    ],
     "m26.recompute_cell": [
         (_SUMMED, "trace['position']", "p['position']", "what that stage gives are the first rows of the table"),
         *_dot(*_QUERY),
@@ -236,7 +237,7 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "m26.recompute_attention_cell": [
         ("return trace[f'blocks.0.attention.{name}'].chunk(len(masked), dim=1)[head]", "dim=1", "dim=-1", LAST_OF_TWO),
         (_COMPARED, "query, key =", "key, query =", EITHER_WAY),
-        (_COMPARED, "(of_head('query')[row], of_head('key')[column])", "(of_head('key')[column], of_head('query')[row])",
+        (_COMPARED, "of_head('query')[row], of_head('key')[column]", "of_head('key')[column], of_head('query')[row]",
          EITHER_WAY),
         *_dot("query", "key", " / math.sqrt(len(query))"),
         (_SCORED, "len(query)", "len(key)", ALIKE),
@@ -247,8 +248,8 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "m26.head_effects": [
         (_WIDTH, "mix.shape[1]", "mix.shape[-1]", LAST_OF_TWO),
         (_WIDTH, "mix.shape", "instead.shape", "both are of one shape, or one could not stand in for the other"),
-        (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)", "two heads or more divide the width and not one more; one head's "
-         "slice ends with the row"),
+        (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)",
+         "two heads or more divide the width and not one more; one head's slice ends with the row"),
     ],
 }  # fmt: skip
 
