@@ -212,11 +212,16 @@ def _reordered(expected: Any, got: Any, first: int, found: Difference, what: str
     return Difference(found.kind, text, found.detail)
 
 
+def _keys(keys: set[Any]) -> list[str]:
+    """Keys as one can read them, in order: whatever a student uses as one."""
+    return sorted(key if isinstance(key, str) and key.strip() else repr(key) for key in keys)
+
+
 def _dict_difference(expected: dict, got: Any, tolerance: Tolerance, what: str) -> Difference | None:
     if not isinstance(got, dict):
         return _wrong_type(what, expected, got)
     if set(got) != set(expected):
-        lacking, extra = sorted(set(expected) - set(got)), sorted(set(got) - set(expected))
+        lacking, extra = _keys(set(expected) - set(got)), _keys(set(got) - set(expected))
         parts = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"has no use for {', '.join(extra)}"] * bool(extra)
         return Difference("shape", f"{what} {' and '.join(parts)}.")
     for key, want in expected.items():

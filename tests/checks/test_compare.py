@@ -124,6 +124,7 @@ def test_inside_sequences_and_dictionaries_the_place_is_named():
     assert words(pair, pair[:1])[1] == "The result should have 2 items, but it has 1."
     assert words([[1, 2]], [[1, 3]])[1] == "Item 0 of the result, item 1, has the wrong value."
     assert words({"a": 1, "b": 2}, {"b": 2, "c": 3})[1] == "The result lacks a and has no use for c."
+    assert words({"a": 1}, {"a": 1, "": 2, 3: 4})[1] == "The result has no use for '', 3."
     assert words({"a": [1]}, {"a": [2]})[1] == "The result, key 'a', item 0, has the wrong value."
     assert words({"a": 1}, [1])[1] == "The result should be a dict, but it is a list."
 
