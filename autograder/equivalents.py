@@ -203,8 +203,8 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "m26.recompute_attention_cell": [
         ("return trace[f'blocks.0.attention.{name}'].chunk(len(masked), dim=1)[head]", "dim=1", "dim=-1", LAST_OF_TWO),
         (_COMPARED, "query, key =", "key, query =", EITHER_WAY),
-        (_COMPARED, "(of_head('query')[row], of_head('key')[column])", "(of_head('key')[column], of_head('query')[row])",
-         EITHER_WAY),
+        (_COMPARED, "(of_head('query')[row], of_head('key')[column])",
+         "(of_head('key')[column], of_head('query')[row])", EITHER_WAY),
         *_dot("query", "key", " / math.sqrt(len(query))"),
         (_SCORED, "len(query)", "len(key)", ALIKE),
         ("cell = masked[head, row].softmax(dim=0)[column]", "dim=0", "dim=-1", "a vector has one axis"),
@@ -214,8 +214,8 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "m26.head_effects": [
         (_WIDTH, "mix.shape[1]", "mix.shape[-1]", LAST_OF_TWO),
         (_WIDTH, "mix.shape", "instead.shape", "both are of one shape, or one could not stand in for the other"),
-        (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)", "two heads or more divide the width and not one more; one head's "
-         "slice ends with the row"),
+        (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)", "two heads or more divide the width and not one more; the slice "
+         "of a single head ends with the row"),
     ],
 }  # fmt: skip
 
