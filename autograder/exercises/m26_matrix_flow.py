@@ -319,6 +319,10 @@ class collect_trace:
             """You keep only the last part of each name, and stages overwrite one another. Use the whole name."""
             return _hooked(model, tokens, lambda trace, name: _copied(trace, name.rpartition(".")[2]))
 
+        def dots_not_followed(model, tokens):
+            """`getattr` does not follow the dots in blocks.0.norm_1. `model.get_submodule(name)` does."""
+            return _hooked(model, tokens, lambda trace, name: _copied(trace, name) and getattr(model, name))
+
         def names_of_classes(model, tokens):
             """You use the modules' class names, which repeat, so results overwrite one another. Use the names in `model.stages`."""
             modules = dict(model.named_modules())
@@ -346,7 +350,7 @@ class collect_trace:
             return model(tokens).detach()
 
         def hooks_left(model, tokens):
-            """The trace is right, but the hooks are still on the model, and run with each later pass. Remove every one."""
+            """The hooks are still on the model when you return, and run with each later pass. Remove every one."""
             trace = {}
             _hang(model, trace)
             model(tokens)
@@ -510,6 +514,15 @@ class recompute_cell:
                 stage, row, column, trace, p, lambda t, b, r, c: _normed(t["stream_0"][r], b["norm_1"], eps=0.0)[c]
             )
 
+        def std_of_torch(stage, row, column, trace, p):
+            """`norm_1`: `std` divides by d_model - 1, and 1e-5 is missing under the root. Begin with var(unbiased=False)."""
+
+            def norm(t, b, r, c):
+                x = t["stream_0"][r]
+                return ((x - x.mean()) / x.std() * b["norm_1"]["gain"] + b["norm_1"]["bias"])[c]
+
+            return _row_cell(stage, row, column, trace, p, norm)
+
         def eps_outside_the_root(stage, row, column, trace, p):
             """`norm_1`: 1e-5 belongs under the root, to the variance, not to the deviation."""
 
@@ -573,6 +586,14 @@ class recompute_cell:
                 stage, row, column, trace, p, query=lambda t, b, r, c: t[BLOCK + "norm_1"][r] @ b["attention"]["w_q"][c]
             )
 
+        def rows_of_both_matrices(stage, row, column, trace, p):
+            """In x W the cell in column j comes from column j of W. You take row j: write `w_q[:, column]`, `w_1[:, column]`."""
+            return _row_cell(
+                stage, row, column, trace, p,
+                query=lambda t, b, r, c: t[BLOCK + "norm_1"][r] @ b["attention"]["w_q"][c],
+                hidden=lambda t, b, r, c: t[BLOCK + "norm_2"][r] @ b["ffn"]["w_1"][c] + b["ffn"]["b_1"][c],
+            )  # fmt: skip
+
         def query_without_the_norm(stage, row, column, trace, p):
             """`query`: the projection reads norm_1, not the stream itself."""
             return _row_cell(
@@ -630,11 +651,11 @@ class recompute_cell:
             )
 
         def no_check(stage, row, column, trace, p):
-            """The cells are right, but any other stage should raise ValueError."""
+            """You make a number for stages that are not asked for. For any other stage, raise ValueError."""
             return _row_cell(stage if _is_row_made(stage) else "stream_0", row, column, trace, p)
 
         def none_for_others(stage, row, column, trace, p):
-            """The cells are right, but for any other stage nothing comes back. Raise ValueError."""
+            """For a stage that is not in the table your function ends without a word. Raise ValueError."""
             return _row_cell(stage, row, column, trace, p) if _is_row_made(stage) else None
 
 
@@ -869,12 +890,12 @@ class recompute_attention_cell:
             )
 
         def no_check(stage, head, row, column, trace):
-            """The cells are right, but any other stage should raise ValueError."""
+            """You make a number for stages that are not asked for. For any other stage, raise ValueError."""
             known = stage if stage in ("scores", "weights", "mix") else "mix"
             return _attention_cell(known, head, row, column, trace)
 
         def none_for_others(stage, head, row, column, trace):
-            """The cells are right, but for any other stage nothing comes back. Raise ValueError."""
+            """For a stage that is not in the table your function ends without a word. Raise ValueError."""
             if stage not in ("scores", "weights", "mix"):
                 return None
             return _attention_cell(stage, head, row, column, trace)
@@ -988,7 +1009,7 @@ class run_patched:
             return _patching(model, tokens, stage, lambda *_: value)
 
         def hook_left(model, tokens, stage, value):
-            """The logits are right, but the hook is still on the model, so all later passes are patched, too. Remove it."""
+            """The hook is still on the model when you return, so all later passes are patched, too. Remove it."""
             if stage not in model.stages:
                 raise KeyError(stage)
             model.get_submodule(stage).register_forward_hook(lambda *_: value.clone())
@@ -1002,6 +1023,18 @@ class run_patched:
         def written_into_the_output(model, tokens, stage, value):
             """You write into the output. What `position` gives is a part of the model's own table: that is changed for ever."""
             return _patching(model, tokens, stage, lambda module, inputs, output: output.copy_(value))
+
+        def written_with_gradient(model, tokens, stage, value):
+            """You write into the output, which may be a part of the model's own table. Return another tensor: `value.clone()`."""
+            if stage not in model.stages:
+                raise KeyError(stage)
+            handle = model.get_submodule(stage).register_forward_hook(
+                lambda module, inputs, output: output.__setitem__(slice(None), value)
+            )
+            try:
+                return model(tokens).detach()
+            finally:
+                handle.remove()
 
         def no_check(model, tokens, stage, value):
             """A stage that is not there should raise KeyError; torch's `get_submodule` raises AttributeError."""

@@ -257,7 +257,8 @@ def _brief(value: Any) -> str:
     if isinstance(value, dict) and any(isinstance(v, dict | list) for v in value.values()):
         return _clip("{" + ", ".join(value) + "}", 200)  # a model's parameters: what is in them would take a page
     if isinstance(value, dict):
-        return _clip("{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}", 200)
+        text = "{" + ", ".join(f"{k}: {_brief(v)}" for k, v in value.items()) + "}"
+        return text if len(text) <= 200 else _clip("{" + ", ".join(map(str, value)) + "}", 120)
     if isinstance(value, list | tuple) and any(map(_holds_arrays, value)):
         return _clip("[" + ", ".join(map(_brief, value)) + "]", 200)
     return _clip(repr(value), 60)

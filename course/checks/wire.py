@@ -138,11 +138,16 @@ def _to_tree(value: Any, parts: _Parts, depth: int) -> Any:
         return _int_to_tree(value)
     if kind is float:
         return value if math.isfinite(value) else {"t": "float", "v": str(value)}
-    if kind in (list, tuple):
-        return {"t": kind.__name__, "v": [_to_tree(v, parts, depth + 1) for v in value]}
+    if kind in (list, tuple) or kind is _torch_size():
+        return {"t": "list" if kind is list else "tuple", "v": [_to_tree(v, parts, depth + 1) for v in value]}
     if kind is dict and all(type(k) is str for k in value):
         return {"t": "dict", "v": [[k, _to_tree(v, parts, depth + 1)] for k, v in value.items()]}
     return _array_to_tree(value, parts)
+
+
+def _torch_size() -> type | None:
+    """A tensor's shape, which is a tuple; None as long as nobody imported torch."""
+    return getattr(sys.modules.get("torch"), "Size", None)
 
 
 def _int_to_tree(value: int) -> Any:

@@ -49,7 +49,7 @@ def test_m26_wrong_patches(open_lesson: OpenLesson) -> None:
     expect(status(output)).to_contain_text("Your run_patched draws this, and it is not right yet")
     lesson.picture("m26-dark-patch-lab-wrong", LAB)
     left = right.replace("handle.remove()", "pass")
-    assert "Hint: The logits are right, but the hook" in lesson.write("m26.run_patched", left).inner_text()
+    assert "Hint: The hook is still on the model" in lesson.write("m26.run_patched", left).inner_text()
     lesson.picture("m26-dark-check-partial", "m26-run_patched")
     output = lesson.run(LAB)
     expect(status(output)).to_contain_text("It left 1 hook on the model")

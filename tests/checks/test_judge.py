@@ -298,6 +298,9 @@ def test_long_arguments_are_cut_in_a_description():
     assert len(text) < 400
     nested = {"op": "call", "name": "f", "args": [{"embed": np.zeros(3), "blocks": [{"b": np.zeros(2)}]}], "kwargs": {}}
     assert describe(Case("", "values", [nested], [], {})) == "f({embed, blocks})"
+    trace = {f"stage {i}": np.zeros((3, 3)) for i in range(9)}
+    many = describe(Case("", "values", [{**nested, "args": [trace]}], [], {}))
+    assert many == "f({stage 0, stage 1, stage 2, stage 3, stage 4, stage 5, stage 6, stage 7, stage 8})"
 
 
 def test_weights_nested_in_lists_are_described_by_their_names():

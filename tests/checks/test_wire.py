@@ -179,6 +179,10 @@ def test_tensors_without_plain_numbers_are_opaque(tensor):
     assert back.type_name.startswith("a torch.Tensor of ")
 
 
+def test_a_tensors_shape_is_a_tuple():
+    assert plain({"shape": torch.zeros(2, 3).shape, "none": torch.tensor(1).shape}) == {"shape": (2, 3), "none": ()}
+
+
 def test_huge_integers_are_opaque_and_not_cut():
     assert decode(encode(1 << 8000)) == 1 << 8000
     assert decode(encode(1 << 100_000)) == Opaque("an int of 100001 bits")
