@@ -1,5 +1,7 @@
-// Bundle src/ into ../static (or the folder given as argument): a script for all views, one for the view in 3-D, one style sheet.
+// Bundle src/ into ../static (or the folder given as argument): a script for all views, one for the view in 3-D, which
+// carries three.js and so its licence, and one style sheet.
 import { build } from "esbuild";
+import { appendFileSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -21,6 +23,9 @@ const { metafile } = await build({
   legalComments: "eof",
   metafile: true,
 });
+
+const licence = readFileSync(join(here, "node_modules", "three", "LICENSE"), "utf8");
+appendFileSync(join(outdir, "matrices.js"), `/*! three.js\n\n${licence.trim()}\n*/\n`);
 
 for (const [path, { bytes }] of Object.entries(metafile.outputs)) {
   console.log(`${path}  ${bytes} bytes`);
