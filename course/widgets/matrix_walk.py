@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
@@ -12,9 +14,9 @@ import torch
 from course import trained
 from course.supplied import m26
 from course.supplied.ch07 import flatten
-from course.widgets.base import Card, Drawn, Driven, Stepper, button, switch
+from course.widgets.base import ATOL, RTOL, Card, Drawn, Driven, Stepper, button, switch
 from course.widgets.forward_pass import Line, Pass, Scene, overview, stages, text, threads
-from course.widgets.views import Formula, Heatmap, Matrices
+from course.widgets.views import Formula, Heatmap, Matrices, number_text
 
 END, MOST = ".", 3  # the token that ends an answer; passes at most
 CLOSE, FAR = (-0.24, 0.2), (-0.25, 0.62)  # yaw and pitch, in radians
@@ -91,10 +93,14 @@ class MatrixFlow(Card):
     # ---- the passes ----
 
     def _arrays(self, collect: Callable[..., Any]) -> Callable[[np.ndarray], tuple[np.ndarray, ...]]:
-        """A function that collects a trace, as one from ids to arrays in the order of the stages."""
+        """A function that collects a trace, as one from ids to arrays in the order of the stages.
+
+        Each time it gets a model of its own: hooks that are left on it, or weights that are changed, spoil no other.
+        """
 
         def run(tokens: np.ndarray) -> tuple[np.ndarray, ...]:
-            trace = collect(self.model, torch.as_tensor(tokens))
+            model = m26.StagedDecoder(copy.deepcopy(self.saved.p), self.saved.heads)
+            trace = collect(model, torch.as_tensor(tokens))
             return tuple(np.asarray(trace[name].detach()) for name in self.model.stages)
 
         return run
@@ -104,19 +110,23 @@ class MatrixFlow(Card):
         self.trouble = self._trouble(prompt)
         if self.trouble:
             return
-        self.drawn, self.passes = [], []
+        self.drawn, self.passes, self.rights = [], [], []  # what is right: None where the student's pass is
         tokens = self.saved.encode(prompt)[0].tolist()
         while len(self.passes) < MOST and len(tokens) <= self.saved.length:
             drawn = self.trace(np.array(tokens))
-            trace = dict(zip(self.model.stages, drawn.values, strict=True))
             self.drawn.append(drawn)
-            self.passes.append(Pass(self.p, self.saved.heads, self.saved.vocabulary, list(tokens), trace))
+            self.passes.append(self._pass(tokens, drawn.values))
+            self.rights.append(self._pass(tokens, drawn.expected) if drawn.source == "wrong" else None)
             tokens.append(int(np.argmax(drawn.expected[-1][-1])))
             if self.saved.vocabulary[tokens[-1]] == END:
                 break
         self.answer = self.saved.decode(tokens[len(prompt) :])
         self.overviews = [overview(run, len(self.saved.p["blocks"])) for run in self.passes]
         self._name_steps()
+
+    def _pass(self, tokens: list[int], arrays: tuple[np.ndarray, ...]) -> Pass:
+        trace = dict(zip(self.model.stages, arrays, strict=True))
+        return Pass(self.p, self.saved.heads, self.saved.vocabulary, list(tokens), trace)
 
     def _trouble(self, prompt: str) -> str:
         known = "".join(self.saved.vocabulary)
@@ -169,7 +179,7 @@ class MatrixFlow(Card):
         faint = {name for stage in later for name in (*stage.results(run), *stage.inputs)}
         faint -= {name for stage in self.stages[: step + 1] for name in (*stage.results(run), *stage.inputs)}
         self.picture.show(
-            matrices=[m.record() for m in run.matrices.values()],
+            matrices=[{**m.record(), "wrong": self._judged(m.name)[0]} for m in run.matrices.values()],
             scene=[{**place, **self._look(place, faint)} for place in scene.places],
             signs=scene.signs, links=threads(scene, run, stage) if far else [], current=result, hover=chosen, lit=[],
             yaw=yaw, pitch=pitch, greyed=self._stands_in,
@@ -205,12 +215,10 @@ class MatrixFlow(Card):
 
     def _judged(self, name: str) -> tuple[Any, Any]:
         """Where a student's stage differs, and what would be right; empty where it does not."""
-        drawn = self.drawn[self.place[0]]
-        if drawn.source != "wrong":
+        right = self.rights[self.place[0]]
+        if right is None:
             return [], []
-        right = Pass(self.p, self.saved.heads, self.saved.vocabulary, self.run.tokens,
-                     dict(zip(self.model.stages, drawn.expected, strict=True)))[name].values  # fmt: skip
-        return ~np.isclose(self.run[name].values, right, 1e-4, 1e-6, equal_nan=True), right
+        return ~np.isclose(self.run[name].values, right[name].values, RTOL, ATOL, equal_nan=True), right[name].values
 
     def _sentence(self, run: Pass, stage: Any) -> list[Line]:
         lines = [[text(stage.says)]]
@@ -225,7 +233,19 @@ class MatrixFlow(Card):
         drawn = self.drawn[self.place[0]]
         if self.trouble:
             drawn = Drawn(drawn.values, "wrong", self.trouble, drawn.expected)
+        elif drawn.source == "wrong":
+            drawn = replace(drawn, message=self._first_difference(drawn))
         self.say(drawn)
+
+    def _first_difference(self, drawn: Drawn) -> str:
+        """By the stage's name."""
+        stage = next(i for i in range(len(drawn.values)) if drawn.wrong(i).any())
+        place = tuple(int(i) for i in np.argwhere(drawn.wrong(stage))[0])
+        yours, right = (number_text(values[stage][place], 4) for values in (drawn.values, drawn.expected))
+        return (
+            f"Your `collect_trace` draws this, and it is not right yet: the first stage that differs is "
+            f"`{self.model.stages[stage]}`, first at {list(place)} (yours {yours}, right {right})."
+        )
 
     # ---- what the student points at ----
 

@@ -573,6 +573,7 @@ class Matrices(View):
         values=Field(matrix),
         shape=Field(str, ""),
         signed=Field(bool, True),  # False: shares from 0 to 1
+        wrong=Field(_nested_bools, []),  # where a student's numbers differ
         row_labels=Field(list, []),
         column_labels=Field(list, []),
         row_role=ROLE,

@@ -51,14 +51,14 @@ def point_at(lesson: Lesson, output: Locator, name: str) -> list:
     raise AssertionError(f"no cell of {name} was found in the picture")
 
 
-def step_to(lesson: Lesson, output: Locator, step: int) -> None:
+def step_to(lesson: Lesson, output: Locator, step: int, cell: str = GIVEN) -> None:
     """By the slider's keys, counted from 1."""
     slider = output.get_by_role("slider", name="step", exact=True)
     slider.press("Home")
     for _ in range(step - 1):
         slider.press("ArrowRight")
     lesson.settle()
-    assert lesson.kernel(GIVEN, "stepper.step") == step - 1
+    assert lesson.kernel(cell, "stepper.step") == step - 1
 
 
 def test_m26_a_cell_is_clicked_and_its_number_is_torchs(open_lesson: OpenLesson) -> None:
@@ -138,7 +138,10 @@ def test_m26_runs_on_the_students_functions(open_lesson: OpenLesson) -> None:
     for name in FUNCTIONS[1:]:
         assert f"{name}: passed" in lesson.write(f"m26.{name}", solution(f"m26.{name}")).inner_text()
     output = lesson.run(OWN)
-    expect(status(output)).to_contain_text("Your collect_trace draws this, and it is not right yet")
+    expect(status(output)).to_contain_text("the first stage that differs is blocks.0.attention.scores")
+    step_to(lesson, output, 8, OWN)
+    lesson.page.wait_for_timeout(800)
+    lesson.picture("m26-light-wrong", OWN)
     assert "collect_trace: passed" in lesson.write("m26.collect_trace", right).inner_text()
     output = lesson.run(OWN)
     expect(status(output)).to_have_text("Drawn by your collect_trace.")

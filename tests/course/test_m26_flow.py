@@ -223,10 +223,22 @@ def test_a_students_functions_draw_and_wrong_ones_are_marked() -> None:
             handle.remove()
         return trace
 
+    def weights_changed(model, tokens):
+        with torch.no_grad():
+            model.embed.weight.zero_()
+        model.logits.register_forward_hook(lambda *_: torch.zeros(4, 13))
+        return m26.collect_trace(model, tokens)
+
+    assert "cw-wrong" in matrix_flow(weights_changed)._status._dom_classes
+    assert "cw-yours" in matrix_flow(m26.collect_trace)._status._dom_classes  # nothing of it is left
+
     wrong = matrix_flow(references, lambda *a: 1.0, lambda *a: 2.0)
     assert "cw-wrong" in wrong._status._dom_classes
     go_to(wrong, "blocks.0.attention.scores")
     assert np.array(wrong.table.wrong)[0].tolist() == [False, True, True, True]
+    marked = {record["name"] for record in wrong.picture.matrices if np.any(record["wrong"])}
+    assert marked == {f"blocks.0.attention.scores.{head}" for head in (0, 1)}
+    assert "differs is <code>blocks.0.attention.scores</code>, first at [0, 0, 1] (yours" in wrong._status.value
     wrong.picture.hover = ["blocks.0.attention.scores.0", 2, 1]
     assert "by your function: 2.0000 (not the same)" in written(wrong.sum.lines)
 

@@ -179,8 +179,16 @@ export class Block {
     const [x, y] = [column * PIXELS[0], row * PIXELS[1]];
     brush.fillStyle = `#${colour.getHexString()}`;
     brush.fillRect(x, y, ...PIXELS);
+    if (this.record.wrong[row]?.[column]) this.markWrong(brush, palette, x, y);
     brush.fillStyle = palette.inkOn(colour);
     brush.fillText(format(this.values[row][column], 2), x + PIXELS[0] / 2, y + 0.53 * PIXELS[1], PIXELS[0] - 8);
+  }
+
+  markWrong(brush, palette, x, y) {
+    brush.strokeStyle = `#${palette.bad.getHexString()}`;
+    brush.lineWidth = 5;
+    brush.setLineDash([8, 4]);
+    brush.strokeRect(x + 3, y + 3, PIXELS[0] - 6, PIXELS[1] - 6);
   }
 
   /** A square on the top of every tile, with its part of the picture. */

@@ -2,7 +2,7 @@
 import { Color } from "three";
 import { clamp } from "../numbers.js";
 
-const NAMES = ["pale", "deep", "neutral", "positive", "negative", "muted", "surface", "focus", "attention"];
+const NAMES = ["pale", "deep", "neutral", "positive", "negative", "muted", "surface", "focus", "attention", "bad"];
 const HIDDEN = 0.3; // of a cell that is not lit while others are
 
 export class Palette {
