@@ -471,7 +471,8 @@ def fit_power_law(x: Tensor, loss: Tensor) -> tuple[float, float]:
     Returns:
         (a, alpha), two floats. alpha is positive where the loss falls as x grows.
 
-    >>> fit_power_law(torch.tensor([1.0, 100.0]), torch.tensor([3.0, 0.3]))  # up to rounding
+    >>> a, alpha = fit_power_law(torch.tensor([1.0, 100.0]), torch.tensor([3.0, 0.3]))
+    >>> round(a, 3), round(alpha, 3)
     (3.0, 0.5)
     """
     ### BEGIN SOLUTION

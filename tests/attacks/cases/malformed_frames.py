@@ -15,6 +15,6 @@ def softmax_grad_norm(scores):
 class Asked:
     def __reduce__(self): return str, ()
 row_facts = Asked()
-runner.run_script = lambda *args: say({"wanted": {"name": "project_qkv", "args": [[], {}]}})
+runner.run_script = lambda *args, **kwargs: say({"wanted": {"name": "project_qkv", "args": [[], {}]}})
 """,
 }

@@ -4,7 +4,7 @@ KIND = "The judge's own code"
 SETUP = """
 from course.checks import runner
 forged = {"value": "passed", "changed": [], "passed": True, "earned": 99, "points": 99}
-runner.run_script = lambda script, namespace: [forged] * len(script)
+runner.run_script = lambda script, *args, **kwargs: [forged] * len(script)
 runner._run_step = lambda *args: forged
 """
 ANSWERS = {
