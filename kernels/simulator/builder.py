@@ -20,7 +20,7 @@ from kernels.simulator.trace import Counter
 from kernels.simulator.versions import interpreter
 
 SAME_POINTERS = ("broadcast", "expand_dims", "reshape", "trans", "bitcast", "int_to_ptr", "ptr_to_int", "addptr")
-EXPONENTIALS = ("exp", "exp2", "log", "log2")
+EXPONENTIALS = (np.exp, np.exp2, np.log, np.log2)  # which have units of their own on a GPU, and few
 LONGEST_AXES = (2**31 - 1, 65_535, 65_535)  # of a grid, on NVIDIA's GPUs
 
 
@@ -153,7 +153,10 @@ class Builder(interpreter.InterpreterBuilder):
         return Tile(values if values.dtype == np.bool_ else round_bf16(values), lhs.dtype.scalar)
 
     def unary_op(self, arg: Tile, op: Callable) -> Tile:
-        self._count_vector(arg)
+        if op in EXPONENTIALS:
+            self._trace.exps += arg.data.size
+        else:
+            self._count_vector(arg)
         if not is_bf16(arg):
             return super().unary_op(arg, op)
         return Tile(round_bf16(op(decode(arg))), arg.dtype.scalar)
@@ -189,10 +192,6 @@ class Builder(interpreter.InterpreterBuilder):
         """A sum or maximum of n numbers is n operations."""
         self._count_vector(tile)
 
-    def count_exponentials(self, tile: Tile) -> None:
-        """Exponentials have units of their own on a GPU, and few."""
-        self._trace.exps += tile.data.size
-
     # Pointers keep their tensor
 
     def create_splat(self, ret_ty: tl.dtype, arg: Tile) -> Tile:
@@ -222,17 +221,5 @@ def _keeps_tensor(name: str) -> Callable[..., Tile]:
     return method
 
 
-def _exponential(name: str) -> Callable[..., Tile]:
-    original = getattr(interpreter.InterpreterBuilder, name)
-
-    def method(self: Builder, arg: Tile) -> Tile:
-        self.count_exponentials(arg)
-        return original(self, arg)
-
-    return method
-
-
 for _name in SAME_POINTERS:
     setattr(Builder, f"create_{_name}", _keeps_tensor(f"create_{_name}"))
-for _name in EXPONENTIALS:
-    setattr(Builder, f"create_{_name}", _exponential(f"create_{_name}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ class HostCopies:
         if isinstance(value, TensorWrapper):
             return TensorWrapper(self.of(value.base), value.dtype)
         if isinstance(value, TensorDescriptor):
-            return TensorDescriptor(self.of(value.base), value.shape, value.strides, value.block_shape, value.padding)
+            return dataclasses.replace(value, base=self.of(value.base))
         if isinstance(value, tuple):
             copies = [self.of(item) for item in value]
             return type(value)(*copies) if hasattr(value, "_fields") else tuple(copies)

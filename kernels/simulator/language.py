@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -139,19 +138,3 @@ def _keep_tensor_of(patches: Patches, handle: type) -> None:
         return pointing(pointers, getattr(self.base, "origin", None)), mask
 
     patches.set_attr(handle, "materialize_pointers", materialize_pointers)
-
-
-def as_kernel_argument(value: Any) -> Any:
-    """An argument of a launch as the program sees it: numbers as 32- or 64-bit scalars, tensors as pointers."""
-    if isinstance(value, bool):
-        return tl.core.tensor(interpreter.interpreter_builder.get_int1(value), tl.int1)
-    if isinstance(value, float):
-        return tl.core.tensor(interpreter.interpreter_builder.get_fp32(value), tl.float32)
-    return interpreter._implicit_cvt(value)
-
-
-def is_builtin_constexpr(annotation: Any) -> bool:
-    """Whether a parameter is annotated as tl.constexpr, as a class or as text."""
-    if isinstance(annotation, str):
-        return annotation.rpartition(".")[2] == "constexpr"
-    return inspect.isclass(annotation) and issubclass(annotation, tl.constexpr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import itertools
 import math
 import threading
@@ -12,21 +11,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import triton.language as tl
-from triton.backends.nvidia.compiler import CUDAOptions
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
+from kernels.simulator.arguments import bind, values_of
 from kernels.simulator.builder import LONGEST_AXES, Builder
 from kernels.simulator.errors import DeviceAssert, OutOfBounds, Race
 from kernels.simulator.host import HostCopies
-from kernels.simulator.language import Patches, as_kernel_argument, interpreted, is_builtin_constexpr
+from kernels.simulator.language import Patches, interpreted
 from kernels.simulator.memory import Region, tensors_in
 from kernels.simulator.tiles import Tile
 from kernels.simulator.trace import Counter, Trace
 from kernels.simulator.versions import interpreter
-
-OPTIONS = {field.name for field in dataclasses.fields(CUDAOptions)} | {"grid", "warmup", "debug"}
 
 # Everything here replaces parts of Triton for a while, for the whole process: one thread at a time.
 _lock = threading.RLock()
@@ -110,25 +106,12 @@ def _run(self: Any, *args: Any, grid: Any, warmup: bool = False, **named: Any) -
         return
     if Tile.meter is not None:
         raise RuntimeError("a kernel cannot launch another: launch it from Python, after this one")
-    arguments = _bind(self.fn, args, named)
+    arguments = bind(self.fn, args, named)
     sizes = _grid(grid, {**arguments, **named})
     with HostCopies() as host:
         trace = _execute(self.fn, {name: host.of(value) for name, value in arguments.items()}, sizes, _recorders[-1])
     for recorder in _recorders:
         recorder.traces.append(trace)
-
-
-def _bind(function: Callable, args: tuple, named: dict[str, Any]) -> dict[str, Any]:
-    """The arguments by name. Raises TypeError for missing and unknown ones."""
-    signature = inspect.signature(function)
-    unknown = named.keys() - signature.parameters.keys() - OPTIONS
-    if unknown:
-        raise TypeError(
-            f"{function.__name__} has no parameter {', '.join(sorted(unknown))}, and it is no launch option"
-        )
-    bound = signature.bind(*args, **{name: value for name, value in named.items() if name in signature.parameters})
-    bound.apply_defaults()
-    return {name: value.value if isinstance(value, tl.constexpr) else value for name, value in bound.arguments.items()}
 
 
 def _grid(grid: Any, arguments: dict[str, Any]) -> tuple[int, int, int]:
@@ -148,32 +131,13 @@ def _execute(function: Any, arguments: dict[str, Any], grid: tuple[int, int, int
     counter = Counter(Trace(function.__name__, grid), list(regions.values()), recorder.requests)
     builder = Builder(list(regions.values()), counter, grid, recorder.races)
     with interpreted(builder) as function_of, np.errstate(all="ignore"):
-        program, values = function_of(function), _values(function, arguments, regions)
+        program, values = function_of(function), values_of(function, arguments, regions)
         for number in range(math.prod(grid)):
             builder.begin(number)
             _run_program(program, values, builder)
         counter.trace.peak_tile_bytes = Tile.meter.peak if Tile.meter else 0
     counter.finish()
     return counter.trace
-
-
-def _values(function: Any, arguments: dict[str, Any], regions: dict[str, Region]) -> dict[str, Any]:
-    """The arguments as a program sees them; a constexpr stays what it is."""
-    annotations = {name: parameter.annotation for name, parameter in inspect.signature(function).parameters.items()}
-    values = {}
-    for name, value in arguments.items():
-        values[name] = value if is_builtin_constexpr(annotations[name]) else as_kernel_argument(value)
-        _mark(values[name], name, regions)
-    return values
-
-
-def _mark(value: Any, name: str, regions: dict[str, Region]) -> None:
-    """Tell pointers which tensor they point into."""
-    if isinstance(value, tuple | tl.core.tuple):
-        for i, item in enumerate(value):
-            _mark(item, f"{name}[{i}]", regions)
-    elif name in regions and hasattr(value, "handle"):
-        getattr(value.handle, "base", value.handle).origin = regions[name]
 
 
 def _run_program(program: Callable[..., Any], values: dict[str, Any], builder: Builder) -> None:

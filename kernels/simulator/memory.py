@@ -40,8 +40,8 @@ class Region:
     def outside(self, elements: np.ndarray) -> np.ndarray:
         """The elements that are none of the tensor's."""
         bad = (elements < 0) | (elements >= self.span)
-        if self.inside is not None and not bad.any():
-            bad = ~self.inside[elements]
+        if self.inside is not None:
+            bad |= ~self.inside[np.where(bad, 0, elements)]
         return elements[bad]
 
     def note(self, kind: str, elements: np.ndarray) -> None:
@@ -85,8 +85,8 @@ def find(regions: Sequence[Region], addresses: np.ndarray) -> Region:
 
 def out_of_bounds(kind: str, region: Region, bad: np.ndarray, total: int, program: str) -> OutOfBounds:
     """The error for elements that are none of a tensor's."""
-    within = bool(((bad >= 0) & (bad < region.span)).all())
-    what = "lies between the elements of this view" if within else f"the last is {region.span - 1}"
+    between = 0 <= bad[0] < region.span
+    what = "it lies between the elements of this view" if between else f"the last is {region.span - 1}"
     return OutOfBounds(
         f"{program}, {current_line()}: {VERBS[kind]} {bad.size} of {total} elements outside of {region}. "
         f"Offset {int(bad[0])} from its first element was asked for; {what}. Is the mask missing, or wrong?"
