@@ -32,8 +32,8 @@ def softmax(x: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
     Shapes: (rows, columns), any strides, up to 65,536 columns; the result is contiguous, of x's dtype and device.
     Dtypes: float32, float16, bfloat16; the arithmetic is float32. A row of -inf only gives NaN, as in torch.
     Cost, with b bytes a number: it must move 2 * rows * columns * b bytes (each number read once and written once) and
-    takes 4 * rows * columns operations (compare, subtract, add, divide) and as many exps: 0.6 a byte in float32, so memory
-    sets the pace. `softmax_reference` moves about 8 * rows * columns * b bytes: 5 reads and 3 writes of the whole matrix.
+    takes 4 * rows * columns operations (compare, subtract, add, divide) and rows * columns exps: 0.6 a byte in float32,
+    so memory sets the pace. `softmax_reference` moves about 8 * rows * columns * b bytes: 5 reads and 3 writes of all.
     Errors: ValueError for the shape, TypeError for the dtype, RuntimeError for a tensor that wants a gradient,
     ImportError without Triton; each says what to do.
     Source: Milakov and Gimelshein 2018, algorithm 2 (safe softmax), here with the row kept in registers.

@@ -1,0 +1,68 @@
+"""The shipped kernels compile for GPUs that are not here, within budgets."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import pytest
+
+from kernels.compile_check import SHARED_LIMIT, CompileError, CompileTimeout, compile_check
+
+pytestmark = pytest.mark.slow
+
+SOFTMAX = "import torch\nfrom kernels.softmax import softmax\nfor n in (128, 4096):\n    softmax(torch.empty(64, n))\n"
+DOT = """
+import torch, triton, triton.language as tl
+
+@triton.jit
+def dot(x, y, N: tl.constexpr):
+    i = tl.arange(0, N)
+    tile = i[:, None] * N + i[None, :]
+    a = tl.load(x + tile)
+    tl.store(y + tile, tl.dot(a, a))
+
+dot[(1,)](torch.empty({n}, {n}, dtype=torch.float16), torch.empty({n}, {n}), {n}, num_warps={warps})
+"""
+
+
+def test_resources_of_kernels():
+    small, large = compile_check(SOFTMAX)
+    assert small.kernel == large.kernel == "_softmax_tile"
+    for kernel in (small, large):
+        assert 0 < kernel.registers <= 128
+        assert kernel.spills == kernel.stack_bytes == kernel.tensor_core == 0
+        assert kernel.fits
+    assert "_softmax_tile for sm_90" in str(small)
+
+
+@pytest.mark.parametrize("arch", [80, 90, 100])
+def test_tensor_cores_are_seen(arch):
+    (kernel,) = compile_check(DOT.format(n=64, warps=4), arch)
+    assert kernel.tensor_core > 0
+    assert kernel.threads == 128
+    assert kernel.shared_bytes > 0
+    assert kernel.fits
+    assert not dataclasses.replace(kernel, shared_bytes=SHARED_LIMIT[arch] + 1).fits
+
+
+def test_spills_are_seen():
+    (kernel,) = compile_check(DOT.format(n=128, warps=1), 80)
+    assert kernel.spills > 0
+
+
+def test_a_kernel_that_the_compiler_refuses():
+    with pytest.raises(CompileError, match="K >= 16"):
+        compile_check(DOT.format(n=8, warps=4))
+
+
+def test_a_compiler_that_does_not_come_to_an_end_is_stopped():
+    begin = time.monotonic()
+    with pytest.raises(CompileTimeout, match="not compiled after 1 s"):
+        compile_check("import time; time.sleep(60)", timeout=1)
+    assert time.monotonic() - begin < 30
+
+
+def test_an_architecture_that_is_not_known():
+    with pytest.raises(ValueError, match="sm_75 is not known"):
+        compile_check("", 75)
