@@ -64,11 +64,10 @@ class Compiled:
         return self.spill_stores + self.spill_loads
 
     def __str__(self) -> str:
-        return (
-            f"{self.kernel} for sm_{self.arch}: {self.threads} threads, {self.registers} registers, "
-            f"{self.spills} spills, {self.shared_bytes:,} B shared{'' if self.fits else ' (TOO MUCH)'}, {self.tensor_core} tensor-core, "
-            f"{self.tma} TMA, {self.async_copies} cp.async"
-        )
+        shared = f"{self.shared_bytes:,} B shared{'' if self.fits else ' (TOO MUCH)'}"
+        special = f"{self.tensor_core} tensor-core, {self.tma} TMA, {self.async_copies} cp.async"
+        used = f"{self.threads} threads, {self.registers} registers, {self.spills} spills"
+        return f"{self.kernel} for sm_{self.arch}: {used}, {shared}, {special}"
 
 
 def compile_check(code: str, arch: int = 90, timeout: float = 120) -> list[Compiled]:

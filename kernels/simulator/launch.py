@@ -31,17 +31,26 @@ _recorders: list[_Recorder] = []
 
 @dataclasses.dataclass
 class _Recorder:
-    races: bool
-    requests: bool
+    races: bool | None
+    requests: bool | None
     traces: list[Trace] = dataclasses.field(default_factory=list)
 
 
-def simulate(kernel: Any, grid: Any, *, races: bool = True, requests: bool = False) -> Callable[..., Trace]:
+def _option(name: str, otherwise: bool) -> bool:
+    """What the innermost recorder that says anything about an option says."""
+    said = [value for recorder in _recorders if (value := getattr(recorder, name)) is not None]
+    return said[-1] if said else otherwise
+
+
+def simulate(
+    kernel: Any, grid: Any, *, races: bool | None = None, requests: bool | None = None
+) -> Callable[..., Trace]:
     """`simulate(kernel, grid)(*args)` does what `kernel[grid](*args)` does, on the CPU, and returns a Trace.
 
     `kernel` is any @triton.jit function, autotuned (its first configuration that is not pruned is taken) or with
     heuristics; how TRITON_INTERPRET was set does not matter. Tensors on a GPU are copied to the CPU and back.
-    `races=False` looks for no races (quicker); `requests=True` keeps each request, for Trace.cache.
+    `races=False` looks for no races (quicker); `requests=True` keeps each request, for Trace.cache; what is not said is
+    as in the `record` around it.
     Raises OutOfBounds, Race or DeviceAssert, and whatever else goes wrong in a program, with a note which program.
     """
 
@@ -54,7 +63,7 @@ def simulate(kernel: Any, grid: Any, *, races: bool = True, requests: bool = Fal
 
 
 @contextmanager
-def record(*, races: bool = True, requests: bool = False) -> Iterator[list[Trace]]:
+def record(*, races: bool | None = None, requests: bool | None = None) -> Iterator[list[Trace]]:
     """Within, every launch of a kernel by this thread runs in the simulator; yields the list of their traces.
 
     One thread at a time: others that want in wait. Afterwards Triton is as it was. While a launch runs, no other thread
@@ -70,7 +79,7 @@ def record(*, races: bool = True, requests: bool = False) -> Iterator[list[Trace
             yield recorder.traces
         finally:
             patches.restore()
-            _recorders.remove(recorder)
+            _recorders.pop()
 
 
 def _catch_launches(patches: Patches) -> None:
@@ -109,7 +118,7 @@ def _run(self: Any, *args: Any, grid: Any, warmup: bool = False, **named: Any) -
     arguments = bind(self.fn, args, named)
     sizes = _grid(grid, {**arguments, **named})
     with HostCopies() as host:
-        trace = _execute(self.fn, {name: host.of(value) for name, value in arguments.items()}, sizes, _recorders[-1])
+        trace = _execute(self.fn, {name: host.of(value) for name, value in arguments.items()}, sizes)
     for recorder in _recorders:
         recorder.traces.append(trace)
 
@@ -124,12 +133,12 @@ def _grid(grid: Any, arguments: dict[str, Any]) -> tuple[int, int, int]:
     return full
 
 
-def _execute(function: Any, arguments: dict[str, Any], grid: tuple[int, int, int], recorder: _Recorder) -> Trace:
+def _execute(function: Any, arguments: dict[str, Any], grid: tuple[int, int, int]) -> Trace:
     """Run all programs of a grid, one after the other, in the order in which a GPU starts them."""
     found = itertools.chain.from_iterable(tensors_in(name, value) for name, value in arguments.items())
     regions = {name: Region(name, tensor) for name, tensor in found}
-    counter = Counter(Trace(function.__name__, grid), list(regions.values()), recorder.requests)
-    builder = Builder(list(regions.values()), counter, grid, recorder.races)
+    counter = Counter(Trace(function.__name__, grid), list(regions.values()), _option("requests", False))
+    builder = Builder(list(regions.values()), counter, grid, _option("races", True))
     with interpreted(builder) as function_of, np.errstate(all="ignore"):
         program, values = function_of(function), values_of(function, arguments, regions)
         for number in range(math.prod(grid)):

@@ -28,14 +28,27 @@ class Line(NamedTuple):
         return f"line {self.number}, `{self.text}`" if self.text else f"line {self.number}"
 
 
-class _Assignments(ast.NodeTransformer):
-    """`x = 0` in a kernel makes a tensor, as it does in the compiler, so that x's arithmetic is that of the GPU."""
+class _Tensors(ast.NodeTransformer):
+    """`x = 0` and `for x in range(n)` make tensors, as in the compiler, so that x's arithmetic is that of the GPU."""
 
     def visit_Assign(self, node: ast.Assign) -> ast.Assign:
         if len(node.targets) > 1:
             raise SyntaxError(f"line {node.lineno}: Triton takes no a = b = value; write two assignments")
-        node.value = ast.Call(ast.Name(TO_TENSOR, ast.Load()), [node.value], [])
+        node.value = _to_tensor(node.value)
         return node
+
+    def visit_For(self, node: ast.For) -> ast.For:
+        self.generic_visit(node)
+        called = node.iter.func if isinstance(node.iter, ast.Call) else None
+        if getattr(called, "id", getattr(called, "attr", None)) == "range":  # static_range counts in Python
+            assert isinstance(node.target, ast.Name)
+            variable = ast.Name(node.target.id, ast.Load())
+            node.body.insert(0, ast.Assign([ast.Name(node.target.id, ast.Store())], _to_tensor(variable)))
+        return node
+
+
+def _to_tensor(value: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(TO_TENSOR, ast.Load()), [value], [])
 
 
 def _strip(definition: ast.stmt) -> None:
@@ -61,7 +74,7 @@ def _compile(function: FunctionType) -> CodeType:
     tree = ast.parse(textwrap.dedent("".join(lines)))
     _strip(tree.body[0])
     ast.increment_lineno(tree, first - 1)
-    tree = ast.fix_missing_locations(_Assignments().visit(tree))
+    tree = ast.fix_missing_locations(_Tensors().visit(tree))
     return compile(tree, inspect.getsourcefile(function) or "?", "exec", dont_inherit=True)
 
 

@@ -41,6 +41,20 @@ def test_loops():
 
 
 @triton.jit
+def loop_variable_kernel(c, n, N: tl.constexpr):
+    for i in range(n):
+        tl.store(c + i.to(tl.int64), i.to(tl.float32))
+    for j in tl.static_range(N):
+        tl.store(c + tl.arange(0, j + 1), 9.0)
+
+
+def test_the_variable_of_a_loop_is_a_tensor_unless_the_loop_is_static():
+    c = torch.zeros(4)
+    simulate(loop_variable_kernel, (1,))(c, 4, 1)
+    assert c.tolist() == [9, 1, 2, 3]
+
+
+@triton.jit
 def early_return_kernel(c, n):
     if tl.program_id(0) >= n:
         return

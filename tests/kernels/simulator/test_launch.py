@@ -15,7 +15,7 @@ import triton.language as tl
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
-from kernels.simulator import UnsupportedTriton, record, simulate
+from kernels.simulator import Race, UnsupportedTriton, record, simulate
 from kernels.simulator.host import HostCopies
 from kernels.simulator.versions import interpreter, require_supported
 
@@ -45,6 +45,19 @@ def test_records_within_records():
         double_kernel[(1,)](x, 4)
     assert (len(outer), len(inner)) == (3, 1)
     assert x[0] == 8
+
+
+def test_options_not_given_are_those_of_the_record_around():
+    @triton.jit
+    def race(x):
+        tl.store(x, 1.0)
+
+    with record(races=False, requests=True) as traces:
+        simulate(race, (2,))(torch.zeros(1))
+        with pytest.raises(Race):
+            simulate(race, (2,), races=True, requests=False)(torch.zeros(1))
+        simulate(double_kernel, (1,), requests=False)(torch.zeros(4), 4)
+    assert [trace.requests is None for trace in traces] == [False, True]
 
 
 OWNERS = [tl, tl.core, tl.math, tl.tensor, tl.dtype, tl.core.tensor_descriptor_base, JITFunction, Autotuner]
