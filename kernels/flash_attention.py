@@ -67,7 +67,7 @@ def _see_tile(
 
 
 @triton.jit
-def _forward(
+def _flash_forward(
     q, k, v, out, lse,
     q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row, out_batch, out_head, out_row,
     heads, share, queries, keys, scale,
@@ -138,7 +138,7 @@ def flash_attention(
     """
     _require(q, k, v, causal, window)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (q, k, v)):
-        raise RuntimeError("flash_attention has no backward pass yet: call it under torch.no_grad()")
+        raise RuntimeError("no gradient comes from here: use flash_attention_with_gradients, or torch.no_grad()")
     return attend(q, k, v, causal=causal, window=window, scale=scale, tiles=tiles)[0]
 
 
@@ -163,7 +163,7 @@ def attend(
     if out.numel():
         options = _configuration(d, q.element_size(), tiles)
         factor = (d**-0.5 if scale is None else scale) * LOG2_E
-        launch(_forward, (triton.cdiv(queries, options["BM"]), batch * heads))(
+        launch(_flash_forward, (triton.cdiv(queries, options["BM"]), batch * heads))(
             q, k, v, out, lse, *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *out.stride()[:3],
             heads, heads // k.shape[1], queries, k.shape[2], factor, d,
             WINDOW=window or 0, CAUSAL=causal, PRECISION="ieee", **options,
@@ -174,11 +174,12 @@ def attend(
 def _configuration(d: int, item: int, tiles: tuple[int, int] | None) -> dict[str, Any]:
     """Tiles and warps that neither spill nor need more shared memory than an A100 has."""
     padded = max(16, triton.next_power_of_2(d))
-    usual = (128, 64) if padded <= 128 else (64, 64)
-    if item == 4:  # float32 is not for tensor cores here
-        usual = (64, 32) if padded <= 64 else (32, 32)
+    if item == 4:  # float32 is added up without tensor cores, in registers
+        usual, warps = (64, 32) if padded <= 64 else (32, 16), 8
+    else:
+        usual, warps = (128, 64) if padded <= 128 else (64, 64), 4 if padded <= 64 else 8
     bm, bn = tiles or usual
-    return {"BM": bm, "BN": bn, "BD": padded, "num_warps": 4 if padded <= 64 else 8, "num_stages": 2}
+    return {"BM": bm, "BN": bn, "BD": padded, "num_warps": warps, "num_stages": 2}
 
 
 def _require(q: Tensor, k: Tensor, v: Tensor, causal: bool, window: int | None) -> None:

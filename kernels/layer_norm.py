@@ -9,12 +9,12 @@ from torch import Tensor
 from kernels._backend import launch, tl, triton
 from kernels._checks import require_floats, require_shape, rows_of
 
-MAX_COLUMNS = 16_384  # a row, its gradient and the weight have to fit into the registers of one program
+MAX_COLUMNS = 8_192  # a row, its gradient and the weight have to fit into the registers of one program
 PARTS = 128  # programs of the backward pass, each with partial sums of the gradients of weight and bias
 
 
 @triton.jit
-def _forward(x, weight, bias, y, means, inverse_deviations, n, eps, x_row, BLOCK: tl.constexpr):
+def _layer_norm(x, weight, bias, y, means, inverse_deviations, n, eps, x_row, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     column = tl.arange(0, BLOCK)
     inside = column < n
@@ -30,7 +30,7 @@ def _forward(x, weight, bias, y, means, inverse_deviations, n, eps, x_row, BLOCK
 
 
 @triton.jit
-def _backward(
+def _layer_norm_backward(
     x, weight, dy, means, inverse_deviations, dx, dweight_parts, dbias_parts, rows, n, x_row, dy_row,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
@@ -65,7 +65,7 @@ class _LayerNorm(torch.autograd.Function):
         means, inverse_deviations = torch.empty(2, rows, dtype=torch.float32, device=x.device)
         if y.numel():
             block = triton.next_power_of_2(n)
-            launch(_forward, (rows,))(
+            launch(_layer_norm, (rows,))(
                 flat, gain, shift, y, means, inverse_deviations, n, eps, flat.stride(0), block, num_warps=_warps(block)
             )  # fmt: skip
         ctx.save_for_backward(flat, gain, means, inverse_deviations)
@@ -80,7 +80,7 @@ class _LayerNorm(torch.autograd.Function):
         parts = torch.zeros(2, max(1, min(PARTS, rows)), n, dtype=torch.float32, device=flat.device)
         if dx.numel():
             block = triton.next_power_of_2(n)
-            launch(_backward, (parts.shape[1],))(
+            launch(_layer_norm_backward, (parts.shape[1],))(
                 flat, gain, upstream, means, inverse_deviations, dx, *parts, rows, n, flat.stride(0),
                 upstream.stride(0), block, num_warps=_warps(block),
             )  # fmt: skip
@@ -97,7 +97,7 @@ def layer_norm(
 ) -> Float[Tensor, "*rows n"]:
     """(x - mean) / sqrt(variance + eps) * weight + bias along the last axis, with gradients for all three.
 
-    Shapes: (..., n), (n,), (n,), n up to 16,384, any strides (a copy is made where the last axis is not contiguous);
+    Shapes: (..., n), (n,), (n,), n up to 8,192, any strides (a copy is made where the last axis is not contiguous);
     the result is contiguous.
     Dtypes: float32, float16, bfloat16, the same for all; the arithmetic is float32, and so is what is kept for the
     backward pass: two numbers a row.

@@ -9,12 +9,12 @@ from torch import Tensor
 from kernels._backend import launch, tl, triton
 from kernels._checks import require_floats, require_shape, rows_of
 
-MAX_COLUMNS = 16_384  # a row, its gradient and the weight have to fit into the registers of one program
+MAX_COLUMNS = 8_192  # a row, its gradient and the weight have to fit into the registers of one program
 PARTS = 128  # programs of the backward pass, each with a partial sum of the weight's gradient
 
 
 @triton.jit
-def _forward(x, weight, y, inverse_rms, n, eps, x_row, BLOCK: tl.constexpr):
+def _rms_norm(x, weight, y, inverse_rms, n, eps, x_row, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     column = tl.arange(0, BLOCK)
     inside = column < n
@@ -26,7 +26,7 @@ def _forward(x, weight, y, inverse_rms, n, eps, x_row, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _backward(x, weight, dy, inverse_rms, dx, dweight_parts, rows, n, x_row, dy_row, BLOCK: tl.constexpr):
+def _rms_norm_backward(x, weight, dy, inverse_rms, dx, dweight_parts, rows, n, x_row, dy_row, BLOCK: tl.constexpr):
     part, parts = tl.program_id(0), tl.num_programs(0)
     column = tl.arange(0, BLOCK)
     inside = column < n
@@ -53,7 +53,7 @@ class _RMSNorm(torch.autograd.Function):
         inverse_rms = torch.empty(rows, dtype=torch.float32, device=x.device)
         if y.numel():
             block = triton.next_power_of_2(n)
-            launch(_forward, (rows,))(
+            launch(_rms_norm, (rows,))(
                 flat, gain, y, inverse_rms, n, eps, flat.stride(0), block, num_warps=_warps(block)
             )  # fmt: skip
         ctx.save_for_backward(flat, gain, inverse_rms)
@@ -68,7 +68,7 @@ class _RMSNorm(torch.autograd.Function):
         parts = torch.zeros(max(1, min(PARTS, rows)), n, dtype=torch.float32, device=flat.device)
         if dx.numel():
             block = triton.next_power_of_2(n)
-            launch(_backward, (len(parts),))(
+            launch(_rms_norm_backward, (len(parts),))(
                 flat, gain, upstream, inverse_rms, dx, parts, rows, n, flat.stride(0), upstream.stride(0), block,
                 num_warps=_warps(block),
             )  # fmt: skip
@@ -82,7 +82,7 @@ def _warps(block: int) -> int:
 def rms_norm(x: Float[Tensor, "*rows n"], weight: Float[Tensor, " n"], eps: float = 1e-6) -> Float[Tensor, "*rows n"]:
     """x / sqrt(mean(x^2) + eps) * weight along the last axis, with gradients for x and weight.
 
-    Shapes: (..., n) and (n,), n up to 16,384, any strides (a copy is made where the last axis is not contiguous); the
+    Shapes: (..., n) and (n,), n up to 8,192, any strides (a copy is made where the last axis is not contiguous); the
     result is contiguous.
     Dtypes: float32, float16, bfloat16, the same for both; the arithmetic is float32, and so is what is kept for the
     backward pass: one number a row.

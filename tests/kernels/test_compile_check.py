@@ -12,6 +12,32 @@ from kernels.compile_check import SHARED_LIMIT, CompileError, CompileTimeout, co
 pytestmark = pytest.mark.slow
 
 SOFTMAX = "import torch\nfrom kernels.softmax import softmax\nfor n in (128, 4096):\n    softmax(torch.empty(64, n))\n"
+SPILLS = {80: 16, 90: 0, 100: 16}  # instructions; the tiles are chosen for Hopper
+SHIPPED = """
+import torch
+from kernels.flash_attention import flash_attention
+from kernels.flash_attention_backward import flash_attention_with_gradients
+from kernels.layer_norm import layer_norm
+from kernels.matmul import matmul
+from kernels.online_softmax import online_softmax
+from kernels.rms_norm import rms_norm
+from kernels.vector_add import add
+
+for dtype in (torch.bfloat16, torch.float32):
+    for d in (64, 128, 256):
+        q = torch.empty(1, 2, 256, d, dtype=dtype)
+        flash_attention(q, q, q, causal=True)
+    matmul(q[0, 0], q[0, 0])
+if {everything}:
+    add(q, q)
+    online_softmax(q[0, 0].repeat(1, 32))
+    x, weight = torch.zeros(4, 8192, requires_grad=True), torch.zeros(8192, requires_grad=True)
+    layer_norm(x, weight, weight).sum().backward()
+    rms_norm(x, weight).sum().backward()
+    for d, dtype in ((64, torch.bfloat16), (128, torch.bfloat16), (256, torch.bfloat16), (64, torch.float32)):
+        q = torch.zeros(1, 2, 256, d, dtype=dtype, requires_grad=True)
+        flash_attention_with_gradients(q, q, q, causal=True).sum().backward()
+"""
 DOT = """
 import torch, triton, triton.language as tl
 
@@ -24,6 +50,20 @@ def dot(x, y, N: tl.constexpr):
 
 dot[(1,)](torch.empty({n}, {n}, dtype=torch.float16), torch.empty({n}, {n}), {n}, num_warps={warps})
 """
+
+
+@pytest.mark.parametrize("arch", [80, 90, 100])
+def test_shipped_kernels_keep_to_their_budgets(arch):
+    kernels = compile_check(SHIPPED.format(everything=arch == 90), arch, timeout=600)
+    assert len(kernels) == (22 if arch == 90 else 8)
+    for kernel in kernels:
+        assert kernel.fits, str(kernel)
+        assert kernel.spills <= SPILLS[arch], str(kernel)
+    half = kernels[:4]  # bfloat16
+    assert [kernel.kernel for kernel in half] == ["_flash_forward"] * 3 + ["_matmul"]
+    backward = [kernel for kernel in kernels if "flash_backward" in kernel.kernel][:6]
+    assert len(backward) == 6 * (arch == 90)
+    assert all(kernel.tensor_core > 0 for kernel in half + backward)
 
 
 def test_resources_of_kernels():
