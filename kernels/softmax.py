@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from kernels._backend import launch, tl, triton
+from kernels._checks import require_floats, require_no_gradient
 
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MAX_COLUMNS = 65_536  # a row has to fit into the registers of one program
 TILE = 4096  # numbers that a program works on, where rows are short enough to take several
 
@@ -61,13 +61,9 @@ def softmax_reference(x: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows c
 
 
 def _require_input(x: Tensor) -> None:
-    if not isinstance(x, Tensor):
-        raise TypeError(f"softmax takes a torch.Tensor, not {type(x).__name__}")
+    require_floats(x=x)
     if x.ndim != 2:
         raise ValueError(f"softmax takes (rows, columns), not {tuple(x.shape)}: use x.reshape(-1, x.shape[-1])")
     if x.shape[1] > MAX_COLUMNS:
         raise ValueError(f"a row of {x.shape[1]:,} does not fit on the chip: at most {MAX_COLUMNS:,}")
-    if x.dtype not in DTYPES:
-        raise TypeError(f"softmax takes float32, float16 or bfloat16, not {str(x.dtype).removeprefix('torch.')}")
-    if x.requires_grad and torch.is_grad_enabled():
-        raise RuntimeError("this kernel has no backward pass: call it under torch.no_grad(), or on x.detach()")
+    require_no_gradient("softmax", x)
