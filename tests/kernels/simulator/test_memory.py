@@ -138,6 +138,19 @@ def test_races(kernel, tensors, words):
         simulate(kernel, (4,))(*arguments)
 
 
+def test_a_store_after_several_programs_have_read():
+    @triton.jit
+    def kernel(x, y, n):
+        i = tl.program_id(0)
+        tl.store(y + i, tl.load(x))
+        if i == n - 1:
+            tl.store(x, 1.0)
+
+    with pytest.raises(Race, match="writes an element of x .* that another program reads"):
+        simulate(kernel, (4,))(torch.zeros(4), torch.zeros(4), 4)
+    simulate(kernel, (1,))(torch.zeros(4), torch.zeros(4), 1)
+
+
 def test_races_can_be_ignored():
     y = torch.zeros(4)
     simulate(write_all_kernel, (4,), races=False)(y)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import triton
 import triton.language as tl
 
 from kernels.simulator import simulate
+from kernels.simulator.tiles import TileMeter
 
 
 @triton.jit
@@ -104,6 +106,16 @@ def tiles_kernel(x, y, N: tl.constexpr):
 def test_tiles_that_are_alive_at_once():
     trace = simulate(tiles_kernel, (1,))(torch.zeros(1024), torch.zeros(1024), 1024)
     assert 3 * 4096 <= trace.peak_tile_bytes <= 5 * 4096
+
+
+def test_memory_that_two_values_share_is_alive_until_both_are_gone():
+    meter, shared, other = TileMeter(), np.zeros(8), np.zeros(4)
+    for memory in (shared, shared, other):
+        meter.born(memory)
+    meter.died(shared)
+    assert (meter.live, meter.peak) == (96, 96)
+    meter.died(shared)
+    assert (meter.live, meter.peak) == (32, 96)
 
 
 def test_tiles_of_one_program_do_not_add_up_over_programs():
