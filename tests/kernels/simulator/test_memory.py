@@ -146,7 +146,7 @@ def test_a_store_after_several_programs_have_read():
         if i == n - 1:
             tl.store(x, 1.0)
 
-    with pytest.raises(Race, match="writes an element of x .* that another program reads"):
+    with pytest.raises(Race, match=r"writes an element of x .* that another program reads"):
         simulate(kernel, (4,))(torch.zeros(4), torch.zeros(4), 4)
     simulate(kernel, (1,))(torch.zeros(4), torch.zeros(4), 1)
 
