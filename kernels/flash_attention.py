@@ -82,8 +82,7 @@ def _flash_forward(
     inside = (row < queries)[:, None] & (column < D)[None, :]
     cell = row.to(tl.int64)[:, None]
     q_tile = tl.load(q + batch * q_batch + head * q_head + cell * q_row + column[None, :], mask=inside, other=0.0)
-    total = tl.zeros([BM, BD], tl.float32)  # of shares * values
-    weight = tl.zeros([BM], tl.float32)  # of shares
+    total, weight = tl.zeros([BM, BD], tl.float32), tl.zeros([BM], tl.float32)  # of shares * values, of shares
     largest = tl.full([BM], -float("inf"), tl.float32)  # score; the shares are relative to it
     place = row + keys - queries
     begin, end, every_begin, every_end = _keys_of(first, BM, queries, keys, WINDOW, CAUSAL, BN)
