@@ -1,55 +1,63 @@
-"""Where kernels run: compiled on a GPU, or in Triton's interpreter on machines that have none.
+"""Where kernels run: compiled on a GPU, or in the simulator for tensors that are not on one.
 
-Triton reads TRITON_INTERPRET twice: when it is imported (for `tl.sum` and the like, which are kernels themselves) and
-at each `@triton.jit`. So the choice is made here, before the first import, and cannot be changed afterwards.
+A kernel is an ordinary @triton.jit function. `launch(kernel, grid)(...)` stands for `kernel[grid](...)` in this
+package, so that the same call works on a laptop.
 """
 
-import os
-import sys
-from collections.abc import Container, MutableMapping
+from __future__ import annotations
+
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-SWITCH = "TRITON_INTERPRET"
 INSTALL = (
     "Triton is not installed, so this kernel cannot run. On Linux: `pip install triton` (torch with CUDA brings its "
     "own). On macOS and Windows, work in a container or on a Linux machine; the plain torch version runs everywhere."
 )
-TOO_LATE = (
-    "Triton was imported before `kernels`, and is set to compile for a GPU, but this machine has none or the tensor is "
-    "not on it. Restart the Jupyter kernel (or Python) and run `import kernels` first, in the first cell: an "
-    "optimizer's step and torch.compile import Triton too. With a GPU, move the tensor there: x.cuda()."
-)
-CHANGED = f"{SWITCH} was changed after Triton was imported. Restart, and set it before the first import."
+SIMULATED = "Triton kernels on tensors in main memory run in a simulator: right, but slow. Keep them small."
 
-
-def choose(environment: MutableMapping[str, str], imported: Container[str], has_gpu: bool) -> None:
-    """Switch the interpreter on if there is no GPU, unless somebody has chosen already or it is too late."""
-    if not has_gpu and "triton" not in imported:
-        environment.setdefault(SWITCH, "1")
-
-
-choose(os.environ, sys.modules, torch.cuda.is_available())
 try:
     import triton
     import triton.language as tl
-except ImportError:  # kernels can be imported and read everywhere; `require` tells what is missing when one is called
-    triton = SimpleNamespace(jit=lambda function: function)
+except ImportError:  # kernels can be imported and read everywhere; `launch` tells what is missing when one is called
+    triton = SimpleNamespace(
+        jit=lambda function: function, cdiv=lambda a, b: -(-a // b), next_power_of_2=lambda n: 1 << (n - 1).bit_length()
+    )
     tl = SimpleNamespace(constexpr=int)
+
+_said: list[str] = []
+
+
+def launch(kernel: Any, grid: Any) -> Callable[..., Any]:
+    """`launch(kernel, grid)(*args)` runs `kernel[grid](*args)`: compiled if a tensor is on a GPU, else simulated.
+
+    Errors: ImportError without Triton; ValueError for tensors on different devices; what the simulator finds.
+    """
+    if isinstance(triton, SimpleNamespace):
+        raise ImportError(INSTALL)
+
+    def run(*args: Any, **named: Any) -> Any:
+        devices = {value.device for value in (*args, *named.values()) if isinstance(value, torch.Tensor)}
+        if len(devices) > 1:
+            raise ValueError(f"the tensors are on different devices: {', '.join(sorted(map(str, devices)))}")
+        if any(device.type == "cuda" for device in devices) and not is_interpreted(kernel):
+            return kernel[grid](*args, **named)
+        return _simulate(kernel, grid, args, named)
+
+    return run
 
 
 def is_interpreted(kernel: Any) -> bool:
-    """Whether a kernel was made for the interpreter."""
+    """Whether a kernel was defined while TRITON_INTERPRET was set, so that it cannot be compiled."""
     return type(kernel).__name__ == "InterpretedFunction"
 
 
-def require(kernel: Any, x: torch.Tensor) -> None:
-    """Make sure that a kernel can run on a tensor. Raises ImportError or RuntimeError that say what to do."""
-    if isinstance(triton, SimpleNamespace):
-        raise ImportError(INSTALL)
-    if is_interpreted(kernel) != is_interpreted(tl.sum):
-        raise RuntimeError(CHANGED)
-    if not is_interpreted(kernel) and not x.is_cuda:
-        raise RuntimeError(TOO_LATE)
+def _simulate(kernel: Any, grid: Any, args: tuple, named: dict[str, Any]) -> Any:
+    from kernels.simulator import simulate  # knows some versions of Triton only, which a GPU does not need
+
+    if not _said:
+        _said.append(SIMULATED)
+        print(SIMULATED)
+    return simulate(kernel, grid)(*args, **named)

@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from kernels._backend import is_interpreted, require, tl, triton
+from kernels._backend import launch, tl, triton
+from kernels._checks import require_floats, require_no_gradient
 
-DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MAX_COLUMNS = 65_536  # a row has to fit into the registers of one program
 TILE = 4096  # numbers that a program works on, where rows are short enough to take several
 
@@ -32,10 +32,10 @@ def softmax(x: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
     Shapes: (rows, columns), any strides, up to 65,536 columns; the result is contiguous, of x's dtype and device.
     Dtypes: float32, float16, bfloat16; the arithmetic is float32. A row of -inf only gives NaN, as in torch.
     Cost, with b bytes a number: it must move 2 * rows * columns * b bytes (each number read once and written once) and
-    takes 5 * rows * columns operations (compare, subtract, exp, add, divide): 0.6 a byte in float32, so memory sets the
-    pace. `softmax_reference` moves about 8 * rows * columns * b bytes: 5 reads and 3 writes of the whole matrix.
-    Errors: ValueError for the shape, TypeError for the dtype, RuntimeError for a tensor that wants a gradient or lies
-    where the kernel cannot run, ImportError without Triton; each says what to do.
+    takes 4 * rows * columns operations (compare, subtract, add, divide) and rows * columns exps: 0.6 a byte in float32,
+    so memory sets the pace. `softmax_reference` moves about 8 * rows * columns * b bytes: 5 reads and 3 writes of all.
+    Errors: ValueError for the shape, TypeError for the dtype, RuntimeError for a tensor that wants a gradient,
+    ImportError without Triton; each says what to do.
     Source: Milakov and Gimelshein 2018, algorithm 2 (safe softmax), here with the row kept in registers.
     """
     _require_input(x)
@@ -46,7 +46,7 @@ def softmax(x: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
     width = triton.next_power_of_2(columns)
     height = min(max(1, TILE // width), triton.next_power_of_2(rows))
     warps = min(16, max(1, width * height // 256))
-    _softmax_tile[(triton.cdiv(rows, height),)](
+    launch(_softmax_tile, (triton.cdiv(rows, height),))(
         x, y, rows, columns, x.stride(0), x.stride(1), y.stride(0), height, width, num_warps=warps
     )  # fmt: skip
     return y
@@ -61,16 +61,9 @@ def softmax_reference(x: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows c
 
 
 def _require_input(x: Tensor) -> None:
-    if not isinstance(x, Tensor):
-        raise TypeError(f"softmax takes a torch.Tensor, not {type(x).__name__}")
+    require_floats(x=x)
     if x.ndim != 2:
         raise ValueError(f"softmax takes (rows, columns), not {tuple(x.shape)}: use x.reshape(-1, x.shape[-1])")
     if x.shape[1] > MAX_COLUMNS:
         raise ValueError(f"a row of {x.shape[1]:,} does not fit on the chip: at most {MAX_COLUMNS:,}")
-    if x.dtype not in DTYPES:
-        raise TypeError(f"softmax takes float32, float16 or bfloat16, not {str(x.dtype).removeprefix('torch.')}")
-    if x.requires_grad and torch.is_grad_enabled():
-        raise RuntimeError("this kernel has no backward pass: call it under torch.no_grad(), or on x.detach()")
-    require(_softmax_tile, x)
-    if x.dtype == torch.bfloat16 and is_interpreted(_softmax_tile):
-        raise TypeError("Triton's interpreter rounds bfloat16 wrongly: use float32 or float16 where there is no GPU")
+    require_no_gradient("softmax", x)
