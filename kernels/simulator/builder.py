@@ -195,6 +195,8 @@ class Builder(interpreter.InterpreterBuilder):
     # Pointers keep their tensor
 
     def create_splat(self, ret_ty: tl.dtype, arg: Tile) -> Tile:
+        if arg.data.dtype == np.bool_:  # a comparison; the interpreter would make integers of it, which are no mask
+            return Tile(np.full(ret_ty.shape, arg.data), tl.int1)
         return pointing(super().create_splat(ret_ty, arg), arg.origin)
 
     def create_select(self, cond: Tile, lhs: Tile, rhs: Tile) -> Tile:

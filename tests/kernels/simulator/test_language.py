@@ -318,6 +318,21 @@ def test_and_and_not_of_scalars():
 
 
 @triton.jit
+def tile_and_scalar_kernel(x, c, n, N: tl.constexpr):
+    i = tl.arange(0, N)
+    mask = (i < n) & (tl.load(x) != -1)
+    tl.store(c + i, tl.load(x + i, mask=mask, other=7.0), mask=i < n)
+
+
+@pytest.mark.parametrize("first", [1.0, -1.0])
+def test_a_condition_on_a_scalar_in_the_mask_of_a_tile(first):
+    x, c = torch.full((5,), first), torch.zeros(5)
+    trace = simulate(tile_and_scalar_kernel, (1,))(x, c, 5, 8)
+    assert c.tolist() == [1.0 if first > 0 else 7.0] * 5
+    assert trace.tensors["x"].read == 4 + (20 if first > 0 else 0)
+
+
+@triton.jit
 def and_of_tiles_kernel(c, n, N: tl.constexpr):
     i = tl.arange(0, N)
     tl.store(c + i, 1.0, mask=(i > 0) and (i < n))
