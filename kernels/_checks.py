@@ -28,6 +28,13 @@ def require_floats(**tensors: Any) -> None:
         raise TypeError(f"all tensors have one dtype, not {', '.join(f'{k} {v}' for k, v in dtypes.items())}")
 
 
+def require_dtype(name: str, tensor: Any, dtype: torch.dtype) -> None:
+    """Raise TypeError unless something is a tensor of a dtype."""
+    if not isinstance(tensor, Tensor) or tensor.dtype != dtype:
+        got = name_of(tensor.dtype) if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise TypeError(f"{name} is a torch.Tensor of {name_of(dtype)}, not {got}")
+
+
 def require_shape(name: str, tensor: Tensor, shape: Sequence[int | str]) -> None:
     """Raise ValueError unless a tensor has a shape; a name stands for any size."""
     fits = len(shape) == tensor.ndim and all(

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kernels._backend import launch, tl, triton
-from kernels._checks import name_of, require_floats, require_shape, rows_of
+from kernels._checks import require_dtype, require_floats, require_shape, rows_of
 
 BLOCK = 4096
 REDUCTIONS = ("mean", "sum", "none")
@@ -121,9 +121,7 @@ def _require(logits: Tensor, target: Tensor, ignore_index: int, reduction: str) 
     require_floats(logits=logits)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"logits have the shape (..., classes) with at least one class, not {tuple(logits.shape)}")
-    if not isinstance(target, Tensor) or target.dtype != torch.int64:
-        got = name_of(target.dtype) if isinstance(target, Tensor) else type(target).__name__
-        raise TypeError(f"target is a torch.Tensor of int64, not {got}")
+    require_dtype("target", target, torch.int64)
     require_shape("target", target, logits.shape[:-1])
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction is one of {', '.join(REDUCTIONS)}, not {reduction}")

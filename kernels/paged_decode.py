@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from kernels._backend import launch, tl, triton
-from kernels._checks import name_of, require_floats, require_no_gradient, require_shape
+from kernels._checks import require_dtype, require_floats, require_no_gradient, require_shape
 from kernels.flash_attention import HEAD_DIMS, LOG2_E, attention_reference
 
 PROGRAMS = 256  # that many keep a large GPU busy; a split is for batches that have fewer sequences * kv_heads
@@ -154,10 +154,8 @@ def _require(q: Tensor, k_pages: Tensor, v_pages: Tensor, table: Tensor, lengths
 
 
 def _require_places(table: Tensor, lengths: Tensor, sequences: int, slots: int) -> None:
-    for name, tensor in (("table", table), ("lengths", lengths)):
-        if not isinstance(tensor, Tensor) or tensor.dtype != torch.int32:
-            got = name_of(tensor.dtype) if isinstance(tensor, Tensor) else type(tensor).__name__
-            raise TypeError(f"{name} is a torch.Tensor of int32, not {got}")
+    require_dtype("table", table, torch.int32)
+    require_dtype("lengths", lengths, torch.int32)
     require_shape("table", table, (sequences, "most_pages"))
     require_shape("lengths", lengths, (sequences,))
     if slots == 0:
