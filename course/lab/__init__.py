@@ -1,0 +1,1 @@
+"""The multiplication laboratory: one decoder, its text, its training. Modules m18 to m21 work with it."""

@@ -1,0 +1,62 @@
+"""The laboratory's trained models: weights in `course/checkpoints/`, and beside them the record of their training.
+
+    model, record = load("lab_two_digits")
+
+The record names the weights' checksum: a file that is damaged, or belongs to another record, is not loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load as tensors_of
+from safetensors.torch import save as bytes_of
+
+from course.lab.decoder import Config, Decoder
+
+__all__ = ["FOLDER", "load", "write"]
+
+FOLDER = Path(__file__).parents[1] / "checkpoints"
+
+Record = dict[str, Any]
+
+
+def write(name: str, model: Decoder, record: Record, folder: Path = FOLDER) -> Path:
+    """Write a model's weights and, beside them, the record with its shape and the weights' checksum; returns where."""
+    weights = bytes_of({key: t.detach().cpu().float().contiguous() for key, t in model.state_dict().items()})
+    about = record | {"config": asdict(model.config), "parameters": model.size, "sha256": checksum(weights)}
+    replaced(folder / f"{name}.safetensors", weights)
+    replaced(folder / f"{name}.json", (json.dumps(about, indent=1) + "\n").encode())
+    return folder / f"{name}.safetensors"
+
+
+def load(name: str, folder: Path = FOLDER) -> tuple[Decoder, Record]:
+    """A model as it was written, ready to be asked, and its record.
+
+    Raises FileNotFoundError if there is none; ValueError if the weights are not those that the record describes;
+    RuntimeError if they do not fit the shape that it names.
+    """
+    record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    weights = (folder / f"{name}.safetensors").read_bytes()
+    if checksum(weights) != record["sha256"]:
+        raise ValueError(f"{name}.safetensors is damaged, or not the one that {name}.json describes")
+    model = Decoder(Config(**record["config"]))
+    model.load_state_dict(tensors_of(weights))
+    return model.requires_grad_(False), record
+
+
+def checksum(weights: bytes) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(weights).hexdigest()
+
+
+def replaced(file: Path, content: bytes) -> None:
+    """Write a file, all or nothing."""
+    part = file.with_suffix(file.suffix + ".part")
+    part.write_bytes(content)
+    os.replace(part, file)

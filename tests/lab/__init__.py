@@ -1,0 +1,1 @@
+"""The multiplication laboratory: model, text, training."""
