@@ -61,15 +61,8 @@ def nf4_matmul(
     Source: Dettmers, Pagnoni, Holtzman and Zettlemoyer 2023, "QLoRA", sections 2 and 3 (without the double quantisation
     of absmax).
     """
-    require_floats(x=x)
-    require_dtype("packed", packed, torch.uint8)
-    require_dtype("absmax", absmax, torch.float32)
-    require_shape("x", x, ("m", "k"))
-    _require_block(block)
-    (m, k), n, blocks = x.shape, packed.shape[0], triton.cdiv(x.shape[1], block)
-    require_shape("packed", packed, ("n", blocks * block // 2))
-    require_shape("absmax", absmax, (n, blocks))
-    require_no_gradient("nf4_matmul", x, absmax)
+    _require(x, packed, absmax, block)
+    (m, k), n = x.shape, packed.shape[0]
     y = torch.empty((m, n), dtype=x.dtype, device=x.device)
     if y.numel():
         packed, absmax = (tensor if tensor.stride(1) == 1 else tensor.contiguous() for tensor in (packed, absmax))
@@ -138,6 +131,18 @@ def nf4_matmul_reference(
     weight = dequantize_nf4(packed, absmax, x.shape[1]).to(x.dtype)
     dtype = torch.promote_types(x.dtype, torch.float32)
     return (x.to(dtype) @ weight.to(dtype).T).to(x.dtype)
+
+
+def _require(x: Tensor, packed: Tensor, absmax: Tensor, block: int) -> None:
+    require_floats(x=x)
+    require_dtype("packed", packed, torch.uint8)
+    require_dtype("absmax", absmax, torch.float32)
+    require_shape("x", x, ("m", "k"))
+    _require_block(block)
+    blocks = triton.cdiv(x.shape[1], block)
+    require_shape("packed", packed, ("n", blocks * block // 2))
+    require_shape("absmax", absmax, (packed.shape[0], blocks))
+    require_no_gradient("nf4_matmul", x, absmax)
 
 
 def _require_block(block: int) -> None:

@@ -98,22 +98,22 @@ def paged_decode(
     4 * (d + 1) * splits bytes a head and sequence in between, and writes the result. 4 * n * heads * d operations in
     dots (tensor cores work on 16 heads at least, so fewer that share a key cost as many). That is about
     heads / kv_heads operations a byte in 2-byte dtypes: memory is the limit.
-    Errors: ValueError for shapes, devices, options, a length that the table has no pages for (on a GPU, where to look
-    at lengths would be to wait for it, this is not checked); TypeError for dtypes, RuntimeError where a gradient is
-    wanted. The simulator finds entries of the table that are no page.
-    Source: Kwon et al. 2023, "Efficient Memory Management for Large Language Model Serving with PagedAttention",
-    section 4.1; splits: Dao, Haziza, Massa and Sizov 2023, "Flash-Decoding for long-context inference".
+    Errors: ValueError for shapes, devices, options, a length without pages (not looked at on a GPU); TypeError for
+    dtypes, RuntimeError where a gradient is wanted. The simulator finds entries of the table that are no page.
+    Source: Kwon et al. 2023, "Efficient Memory Management [...] with PagedAttention", section 4.1; splits: Dao, Haziza,
+    Massa and Sizov 2023, "Flash-Decoding for long-context inference".
     """
     _require(q, k_pages, v_pages, table, lengths)
-    slots, kv_heads = k_pages.shape[1:3]
-    if splits is None:
-        wanted = triton.cdiv(PROGRAMS, max(1, len(q) * kv_heads))
-        splits = max(1, min(wanted, MOST_SPLITS, table.shape[1] * slots // LEAST_KEYS))
-    if not 1 <= splits <= MOST_SPLITS:
-        raise ValueError(f"splits is from 1 to {MOST_SPLITS}, not {splits}")
+    splits = _splits(splits, len(q) * k_pages.shape[2], table.shape[1] * k_pages.shape[1])
     if q.numel() == 0:
         return torch.empty_like(q)
     return _decode(q, k_pages, v_pages, table, lengths, (q.shape[2] ** -0.5 if scale is None else scale), splits, tile)
+
+
+def _splits(wanted: int | None, programs: int, most_keys: int) -> int:
+    if wanted is not None and not 1 <= wanted <= MOST_SPLITS:
+        raise ValueError(f"splits is from 1 to {MOST_SPLITS}, not {wanted}")
+    return wanted or max(1, min(triton.cdiv(PROGRAMS, max(1, programs)), MOST_SPLITS, most_keys // LEAST_KEYS))
 
 
 def _decode(
