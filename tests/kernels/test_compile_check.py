@@ -28,26 +28,26 @@ from kernels.rms_norm import rms_norm
 from kernels.vector_add import add
 
 for dtype in (torch.bfloat16, torch.float32):
-    for d in (64, 128, 256):
+    for d in (64, 128):
         q = torch.empty(1, 2, 256, d, dtype=dtype)
         flash_attention(q, q, q, causal=True)
-    matmul(q[0, 0], q[0, 0])
+    matmul(q[0, 0], q[0, 1].T)
 if {everything}:
     add(q, q)
     online_softmax(q[0, 0].repeat(1, 32))
     places = torch.zeros(4, 64, dtype=torch.int32), torch.zeros(4, dtype=torch.int32)
-    for d, dtype in ((64, torch.bfloat16), (128, torch.bfloat16), (256, torch.bfloat16), (128, torch.float32)):
+    for d, dtype in ((128, torch.bfloat16), (128, torch.float32)):
         pages = torch.empty(9, 16, 8, d, dtype=dtype)
         paged_decode(torch.empty(4, 32, d, dtype=dtype), pages, pages, *places)
     codes, absmax = torch.empty(256, 256, dtype=torch.uint8), torch.empty(256, 8)
-    for rows, dtype in ((16, torch.bfloat16), (64, torch.bfloat16), (16, torch.float32), (64, torch.float32)):
+    for rows, dtype in ((16, torch.bfloat16), (64, torch.bfloat16), (64, torch.float32)):
         int8_matmul(torch.empty(rows, 256, dtype=dtype), codes.view(torch.int8), absmax[:, 0])
         nf4_matmul(torch.empty(rows, 512, dtype=dtype), codes, absmax)
     x, weight = torch.zeros(4, 8192, requires_grad=True), torch.zeros(8192, requires_grad=True)
     layer_norm(x, weight, weight).sum().backward()
     rms_norm(x, weight).sum().backward()
     cross_entropy(x.bfloat16(), torch.zeros(4, dtype=torch.int64)).backward()
-    for d, dtype in ((64, torch.bfloat16), (128, torch.bfloat16), (256, torch.bfloat16), (64, torch.float32)):
+    for d, dtype in ((64, torch.bfloat16), (128, torch.bfloat16)):
         q = torch.zeros(1, 2, 256, d, dtype=dtype, requires_grad=True)
         flash_attention_with_gradients(q, q, q, causal=True).sum().backward()
 """
@@ -68,17 +68,17 @@ dot[(1,)](torch.empty({n}, {n}, dtype=torch.float16), torch.empty({n}, {n}), {n}
 @pytest.mark.parametrize("arch", [80, 90, 100])
 def test_shipped_kernels_keep_to_their_budgets(arch):
     kernels = compile_check(SHIPPED.format(everything=arch == 90), arch, timeout=600)
-    assert len(kernels) == (40 if arch == 90 else 8)
+    assert len(kernels) == (28 if arch == 90 else 6)
     for kernel in kernels:
         assert kernel.fits, str(kernel)
         assert kernel.spills <= SPILLS[arch], str(kernel)
-    half = kernels[:4]  # bfloat16
-    assert [kernel.kernel for kernel in half] == ["_flash_forward"] * 3 + ["_matmul"]
+    half = kernels[:3]  # bfloat16
+    assert [kernel.kernel for kernel in half] == ["_flash_forward"] * 2 + ["_matmul"]
     backward = [kernel for kernel in kernels if "flash_backward" in kernel.kernel][:6]
     assert len(backward) == 6 * (arch == 90)
     assert all(kernel.tensor_core > 0 for kernel in half + backward)
     for name in ("_decode_part", "_int8_matmul", "_nf4_matmul"):
-        assert sum(kernel.kernel == name and kernel.tensor_core > 0 for kernel in kernels) >= 2 * (arch == 90)
+        assert any(kernel.kernel == name and kernel.tensor_core > 0 for kernel in kernels) == (arch == 90)
 
 
 def test_resources_of_kernels():
