@@ -204,7 +204,7 @@ def visible(start: int, end: int, padding: Padding | None, device: torch.device)
     if padding is None:
         return mask
     text = past >= padding[:, None, None, None]
-    return mask & text | (past == now)  # a padding token sees itself: a softmax over nothing would be NaN
+    return mask & text | (past == now)  # a padding token sees itself: over nothing, some kernels give NaN
 
 
 def rotations(places: Int[Tensor, "B T"], c: Config) -> Float[Tensor, "2 B 1 T half"]:

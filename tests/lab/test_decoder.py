@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from course.lab.decoder import Cache, Config, Decoder, rotate, rotations
+from course.lab.decoder import Cache, Config, Decoder, rotate, rotations, visible
 from course.supplied.ch04 import apply_rope
 from course.supplied.ch07 import decoder_logits, init_decoder
 
@@ -80,6 +80,22 @@ def test_rope_depends_on_distances_only():
     torch.testing.assert_close(ours.double(), torch.from_numpy(theirs), rtol=1e-5, atol=1e-5)
 
 
+def test_attention_turns_queries_and_keys_alike():
+    config, places = replace(SMALL, positions="rope"), torch.arange(5).expand(2, 5)
+    attention, z = lively(config).blocks[0].attention, torch.randn(2, 5, 24)
+    here, there = (attention(z, rotations(places + shift, config), None, None) for shift in (0, 7))
+    torch.testing.assert_close(here, there, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(here, attention(z, None, None, None), atol=1e-2)
+
+
+def test_a_padding_token_sees_itself_alone():
+    """So that no row is empty: whether attention over nothing is 0 or NaN is up to the kernel."""
+    mask = visible(0, 4, torch.tensor([0, 2]), torch.device("cpu"))
+    causal = torch.ones(4, 4, dtype=torch.bool).tril()
+    assert torch.equal(mask[0, 0], causal)
+    assert mask[1, 0].int().tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]]
+
+
 def test_shared_keys_are_the_same_as_keys_written_twice():
     shared, full = lively(replace(SMALL, kv_heads=2)), Decoder(SMALL)
     weights = shared.state_dict()
@@ -132,6 +148,14 @@ def test_a_seed_gives_the_same_model_and_another_another():
     same, again, other = (Decoder(SMALL, seed=s).embed.weight for s in (1, 1, 2))
     assert torch.equal(same, again)
     assert not torch.equal(same, other)
+
+
+def test_what_adds_to_the_stream_begins_quietly():
+    model = Decoder(Config(vocab=50, d_model=96, layers=8, heads=2, d_ff=200, length=50))
+    deviations = {name: p.std().item() for name, p in model.named_parameters() if p.ndim == 2}
+    for name, deviation in deviations.items():
+        quiet = "attention.out" in name or "down" in name
+        assert deviation == pytest.approx(0.005 if quiet else 0.02, rel=0.1), name
 
 
 @pytest.mark.parametrize(

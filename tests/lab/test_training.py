@@ -84,6 +84,12 @@ def test_muon_moves_the_blocks_matrices_and_adamw_all_else():
     assert not names[0] & names[1]
 
 
+@pytest.mark.parametrize("optimiser", ["muon", "adamw"])
+def test_only_the_blocks_matrices_decay(optimiser):
+    first, second = optimisers_of(Decoder(CONFIG), Recipe(steps=1, optimiser=optimiser, weight_decay=0.3))
+    assert [o.param_groups[0]["weight_decay"] for o in (first, second)] == [0.3, 0.0]
+
+
 def test_the_rate_rises_stays_falls_and_ends_at_the_floor():
     recipe = Recipe(steps=100, warmup=10, decay=0.4, floor=0.2)
     rates = [rate(step, recipe) for step in range(150)]
@@ -96,7 +102,7 @@ def test_the_rate_rises_stays_falls_and_ends_at_the_floor():
 
 
 def test_long_gradients_are_cut(monkeypatch):
-    """The loss is made a thousand times larger: with AdamW's eps this would show if the gradient were not cut."""
+    """All gradients together are as long as the recipe allows when the optimisers see them."""
     lengths = []
     step = torch.optim.AdamW.step
 
