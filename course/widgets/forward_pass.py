@@ -185,6 +185,11 @@ class Stage:
         return stacked([run[name] for name in (*self.inputs, self.name)], self.signs)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The whole names of what it is made from; where that is split into heads, without the heads' numbers."""
+        return self.inputs
+
+    @property
     def signs(self) -> tuple[str, ...]:
         """What stands before each of the matrices under one another."""
         return ("",) * len(self.inputs) + ("",)
@@ -275,6 +280,11 @@ class Headed(Stage):
     def at(self) -> str:
         """The path of the attention."""
         return self.name.rpartition(".")[0]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Other stages of the same attention."""
+        return tuple(f"{self.at}.{name}" for name in self.inputs)
 
     def results(self, run: Pass) -> list[str]:
         """One for each head."""
@@ -524,10 +534,8 @@ APART, HEADS_APART = 11.0, 3.0  # between the stages of a column of the overview
 def threads(scene: Scene, run: Pass, stage: Stage) -> list[dict[str, Any]]:
     """Curves of an overview from what a stage is made from to what it makes."""
     where = {place["name"]: place for place in scene.places if not place.get("floor")}
-    at = getattr(stage, "at", None)
-    sources = [f"{at}.{name}" if at else name for name in stage.inputs]
     found = []
-    for source in sources:
+    for source in stage.sources:
         begins = [name for name in where if name == source or name.startswith(f"{source}.")]
         found += [{"path": curve(run, where[a], where[b])} for a, b in pairs(begins, stage.results(run)) if b in where]
     return found

@@ -176,8 +176,8 @@ class MatrixFlow(Card):
         result, step = stage.results(run)[0], self.place[1]
         chosen = [result, len(run.tokens) - 1, run.chosen] if stage is self.stages[-1] else []
         later = self.stages[step + 1 :] if far else []
-        faint = {name for stage in later for name in (*stage.results(run), *stage.inputs)}
-        faint -= {name for stage in self.stages[: step + 1] for name in (*stage.results(run), *stage.inputs)}
+        faint = {name for stage in later for name in (*stage.results(run), *stage.sources)}
+        faint -= {name for stage in self.stages[: step + 1] for name in (*stage.results(run), *stage.sources)}
         self.picture.show(
             matrices=[{**m.record(), "wrong": self._judged(m.name)[0]} for m in run.matrices.values()],
             scene=[{**place, **self._look(place, faint)} for place in scene.places],

@@ -2,7 +2,7 @@
 // pointer or the arrow keys are on, and clicks.
 import { CatmullRomCurve3, Mesh, MeshBasicMaterial, TubeGeometry } from "three";
 import { hiddenText, html, set, setText } from "../dom.js";
-import { clamp, format } from "../numbers.js";
+import { clamp, format, toNumber } from "../numbers.js";
 import { Tip } from "../tip.js";
 import { Block, Marker, WIDTH } from "./block.js";
 import { Overlay } from "./overlay.js";
@@ -253,7 +253,7 @@ export class Matrices {
     const value = record?.values[row]?.[column];
     if (value === undefined) return "";
     const place = [record.row_labels[row] ?? row, record.column_labels[column] ?? column];
-    return `${record.label} [${place.join(", ")}] = ${format(typeof value === "number" ? value : Number(value.replace("inf", "Infinity")), 4)}`;
+    return `${record.label} [${place.join(", ")}] = ${format(toNumber(value), 4)}`;
   }
 
   showTip() {
