@@ -18,10 +18,9 @@ from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 
 from course.lab.decoder import Config, Decoder
+from course.trained import FOLDER
 
 __all__ = ["FOLDER", "load", "write"]
-
-FOLDER = Path(__file__).parents[1] / "checkpoints"
 
 Record = dict[str, Any]
 
