@@ -100,9 +100,14 @@ class Lesson:
             yield theme
 
     def settle(self) -> None:
-        """Wait until the views have told Python (they do so every 40 ms), Python has answered, and all is painted."""
-        self.page.wait_for_timeout(60)
-        self.notebook.wait_idle()
+        """Wait until the views have told Python (they do so every 40 ms), Python has answered, and all is painted.
+
+        The page's own timer is asked, which rings after the views' however slow the page is; and twice, for what
+        waited in the page for an answer to what was told before is sent then.
+        """
+        for _ in range(2):
+            self.page.evaluate("() => new Promise((done) => setTimeout(done, 60))")
+            self.notebook.wait_idle()
 
     def picture(self, name: str, cell: str) -> None:
         """Keep a picture of one cell, the whole of it."""
