@@ -92,10 +92,8 @@ class Lesson:
 
     def in_both_themes(self) -> Iterator[Theme]:
         """Switch the open page to light, then to dark, as the Settings menu does."""
-        for theme, name in THEMES.items():
-            self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
-            light = str(theme == "light").lower()
-            self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+        for theme in THEMES:
+            self.notebook.change_theme(theme)
             self.settle()
             yield theme
 
