@@ -57,10 +57,6 @@ class write_backwards:
             """Your zeros stand at the front. Pad the number first, then turn it round: they are its leading zeros."""
             return str(number)[::-1].zfill(width)
 
-        def padded_at_the_wrong_end(number, width):
-            """Your zeros stand behind the number's last digit before you turn it: that makes another number of it."""
-            return str(number).ljust(width, "0")[::-1]
-
         def padded_with_blanks(number, width):
             """You pad with blanks. The text knows no blank: pad with zeros."""
             return f"{number:{width}d}"[::-1]
@@ -267,6 +263,7 @@ class product_line:
         yield case(12, 34, 2, label="12 * 34")
         yield case(12, 34, 2, False, label="12 * 34, the answer alone")
         yield case(7, 6, 2, label="7 * 6, with zeros in front")
+        yield case(1, 7, 2, False, label="1 * 7, a product of one digit")
         yield case(4, 2, 1, False, label="4 * 2, numbers of one digit, the answer alone")
         x, y = (int(rng.integers(123, 400)) for _ in range(2))
         yield case(x, y, 3, label="two random numbers of three digits")
@@ -401,7 +398,7 @@ class encode_lines:
             return _ids(lines, vocabulary).T
 
         def first_line_only(lines, vocabulary):
-            """Only the first line arrives: does `return` stand inside of the loop?"""
+            """Only the first line arrives: `return` ends the function. It must stand behind the loop, not inside of it."""
             return _ids(lines[:1], vocabulary)
 
         def lists(lines, vocabulary):
@@ -632,6 +629,7 @@ class read_answer:
         yield case("12*34=840+0630=8040;\n", label="nothing behind the mark")
         yield case("12*34=840+0630=8040;04+8\n", label="an answer that is no number")
         yield case(_line(0, 34, 2), label="an answer of 0")
+        yield case(_line(234, 456, 3), label="an answer of six digits")
         yield case("12*34=840;99;0408\n", label="two marks")
         yield case("12*34=840+0630=8040\n", "=", label="two marks of another kind")
         x, y = (int(rng.integers(31, 99)) for _ in range(2))
@@ -678,7 +676,8 @@ class read_answer:
 
         def first_mark(line, mark=";"):
             """You read behind the first mark. With several of them, the answer stands behind the last one."""
-            return read_answer.reference("".join([mark, line.partition(mark)[2]]), mark) if mark in line else None
+            text = line.partition(mark)[2]
+            return int(text) if text[:-1].isdigit() and text.endswith("\n") else None
 
         def second_part(line, mark=";"):
             """`split(mark)[1]` stands between the first and the second mark. The answer is behind the last one: `[-1]`."""
@@ -800,10 +799,6 @@ class evaluate_pairs:
             """You ask one question at a time, which takes many times as long. Ask `batch` of them together."""
             return _evaluate(write, pairs, digits, thought, batch, size=1)
 
-        def always_500(write, pairs, digits, thought=True, batch=500):
-            """You ask 500 at a time, whatever `batch` is. Use the argument."""
-            return _evaluate(write, pairs, digits, thought, batch, size=500)
-
         def steps_must_be_right(write, pairs, digits, thought=True, batch=500):
             """You count a line as right only if all of its steps are. `right` asks for the answer alone; `exact` for all."""
 
@@ -888,17 +883,17 @@ class evaluate_pairs:
             return found | {name: found[name] / len(pairs) for name in ("right", "exact")}
 
         def total_of_right(write, pairs, digits, thought=True, batch=500):
-            """`total` is the number of all pairs, right or wrong."""
+            """Your `total` counts right answers only. It is the number of all pairs, right or wrong."""
             found = _evaluate(write, pairs, digits, thought, batch)
             return found | {"total": found["right"]}
 
         def total_of_wrong(write, pairs, digits, thought=True, batch=500):
-            """`total` is the number of all pairs, right or wrong."""
+            """Your `total` counts wrong answers only. It is the number of all pairs, right or wrong."""
             found = _evaluate(write, pairs, digits, thought, batch)
             return found | {"total": len(found["wrong"])}
 
         def first_batch_only(write, pairs, digits, thought=True, batch=500):
-            """You stop after the first batch: does `return` stand inside of the loop, or is there none?"""
+            """You stop after the first batch: `return` must stand behind the loop, not inside of it."""
             return _evaluate(write, pairs[:batch], digits, thought, batch) | {"total": len(pairs)}
 
         def counts_start_anew(write, pairs, digits, thought=True, batch=500):
@@ -940,6 +935,8 @@ class count_carries:
         yield case(8, 99993, label="the shorter one first")
         yield case(55, 45, label="columns that make exactly 10")
         yield case(0, 0, label="nothing at all")
+        yield case(38, 5, label="a carry beyond the shorter number")
+        yield case(407, 505, label="columns of 12, 1 and 9")
         a, b = (int(rng.integers(60_000, 99_999)) for _ in range(2))
         yield case(a, b, label="two random numbers")
         c = int(rng.integers(10, 40))
@@ -996,8 +993,8 @@ class count_carries:
             """Once something is carried, you carry it into all columns after. It goes into the next one only."""
             carry = count = 0
             for x, y in _columns(a, b):
-                carry = max(carry, int(x + y + carry >= 10))
-                count += int(x + y + carry >= 10)
+                full = int(x + y + carry >= 10)
+                count, carry = count + full, max(carry, full)
             return count
 
         def a_list(a, b):

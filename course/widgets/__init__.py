@@ -74,7 +74,7 @@ LATER = {
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
     "patch_lab": "patching",
-    "product_writer": "product_writer",
+    "product_writer": "writing",
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",

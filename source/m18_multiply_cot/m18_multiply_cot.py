@@ -31,8 +31,16 @@ from course import begin, check, plots, progress
 from course.carry import working
 from course.lab import models
 from course.lab.trial import Trial, logbook, run_trial, table, writer
-from course.supplied.m18 import VOCABULARY, plan, question
+from course.supplied.m18 import plan
 from course.widgets import product_writer, training_curves
+
+VOCABULARY = "0123456789*=+;\n"  # all 15 characters; the last one is the line end
+
+
+def question(x: int, y: int, digits: int) -> str:
+    """How every line begins: question(7, 34, 2) is '07*34='."""
+    return f"{x:0{digits}d}*{y:0{digits}d}="
+
 
 begin("m18_multiply_cot")
 
@@ -279,8 +287,8 @@ def decode_line(ids: Tensor, vocabulary: str) -> str:
 # As in ch07, the model reads tokens 0 to $T - 2$, and at each of them it should say the next one: the **targets** are
 # tokens 1 to $T - 1$. But look at the question. Its digits are drawn at random, and nobody can foretell the `4` in
 # `12*34=` from the `12*3`. The best possible loss there is $\ln 10 \approx 2.3$ nats: all that the model can learn
-# is to say one tenth for each digit. So these targets are left out of the mean. `torch.nn.functional.cross_entropy` skips
-# targets that are -100.
+# is to say one tenth for each digit. So these targets are left out of the mean. `torch.nn.functional.cross_entropy`
+# skips targets that are -100.
 #
 # Which are they? Say the question has $p$ tokens, 0 to $p - 1$. Token $p$, the first one of the steps, must be learnt:
 # it is the target at the place where the model has just read token $p - 1$, the `=`. Draw it on paper; here everybody
@@ -603,7 +611,7 @@ def errors_by_group(groups: list[int], wrong: list[bool]) -> list[tuple[int, int
 # %% [markdown]
 # A model trained for 150 steps only, on half of the pairs, is asked all that it has not seen. The cell groups them by
 # the carries in the sum, then by the carries within the two rows (12 x 4 has none, 99 x 8 has two). At last it looks
-# for the *first* character that is wrong in each faulty line: there the error was made, and all after it may just follow.
+# for the *first* wrong character of each faulty line: there the error was made, and all after it may just follow.
 
 # %% demonstration=true
 line, encode, decode, mask, judge = working(

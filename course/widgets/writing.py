@@ -12,6 +12,7 @@ import torch
 
 from course.lab import models
 from course.lab.decoder import Decoder
+from course.lab.generation import greedy
 from course.lab.inspection import look
 from course.supplied import m18
 from course.widgets.base import Card, Driven, button
@@ -68,13 +69,10 @@ class ProductWriter(Card):
         if self.pair is None:
             return
         ids = m18.encode_lines([m18.question(*self.pair, DIGITS)], m18.VOCABULARY)[0]
-        while len(ids) < LENGTH:
-            logits, _ = look(self.model, ids)
-            ids = torch.cat([ids, logits[-1].argmax()[None]])
-            if m18.VOCABULARY[ids[-1]] == "\n":
-                break
-        self.ids = ids
-        logits, self.weights = look(self.model, ids)
+        said = greedy(self.model, ids[None], LENGTH - PROMPT, m18.VOCABULARY.index("\n"))[0]
+        line = m18.decode_line(torch.cat([ids, said]), m18.VOCABULARY)
+        self.ids = m18.encode_lines([line], m18.VOCABULARY)[0]
+        logits, self.weights = look(self.model, self.ids)
         self.probabilities = logits.softmax(-1).numpy()
 
     def _go(self, by: int) -> None:
@@ -156,7 +154,7 @@ class ProductWriter(Card):
         top.set_xticks(places, list(text[PROMPT:]))
         top.set(ylabel="probability", title=f"{text[:PROMPT]}{ARROW} {text[PROMPT:]}", ylim=(0, 1.05))
         place = self.place if self.written else PROMPT + 1
-        weights = self.weights[:, :, place, : place + 1].flatten(0, 1)
+        weights = self.weights[:, :, place, : place + 1].flatten(0, 1).numpy()
         bottom.imshow(weights, cmap="Purples", vmin=0, vmax=1, aspect="auto")
         bottom.set_xticks(range(place + 1), list(text[: place + 1]))
         heads = self.model.config.heads
