@@ -64,11 +64,13 @@ product_writer()
 # %% [markdown]
 # *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
 # sentence stands here: a model writes `12*34=840+0630=8040;0408` token by token; bars show the probabilities of the
-# next token, nearly always close to 1, and a table shows where its heads look: at the two digits that are multiplied or
-# added, and at what was carried.*
+# next token, nearly always close to 1, and a table shows where its heads look: those of layer 1 at the digits that the
+# next one follows from.*
 #
-# **Try** Go to the digits of the sum. Does some head look at the two digits above one another that are being added? Go
-# to the answer: some heads run through the sum from its end to its beginning. Where is the model least sure?
+# **Try** Stop before the first digit of the steps: which heads of layer 1 look at the last digit of each number? Go on
+# to the tens of the sum. Heads 1.1 to 1.3 look at the two tens above. Go to the answer: head 1.2 runs through the sum
+# from its end towards its beginning. Where is the model least sure? (Layer 2 mixes what layer 1 fetched, and its table
+# says less.)
 #
 # ## 2. The text
 #

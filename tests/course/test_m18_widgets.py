@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
 
 from course.lab.decoder import Config, Decoder
 from course.lab.training import Run
@@ -119,10 +118,8 @@ def test_m18_a_still_picture_stands_in_without_a_kernel():
 
 def a_run(steps: int) -> Run:
     run = Run(step=steps, tokens=10 * steps, seconds=1.5, losses=[2.0 / (1 + i) for i in range(steps)])
-    run.checks = [
-        {"step": s, "tokens": 10 * s, "seconds": 1.0, "errors": 3, "trained on": 0.9, "held out": 0.25}
-        for s in (50, 100)
-    ]
+    found = {"seconds": 1.0, "errors": 3, "trained on": 0.9, "held out": 0.25}
+    run.checks = [{"step": s, "tokens": 10 * s, **found} for s in (50, 100)]
     return run
 
 
@@ -160,5 +157,4 @@ def test_m18_long_runs_are_smoothed():
     steps, losses = smoothed([1.0, 3.0] * 500)
     assert len(steps) <= MOST_POINTS
     assert steps[-1] == 1000
-    assert (losses[:-1] == pytest.approx(2.0, abs=0.5)) and losses[0] == pytest.approx(2.2, abs=0.3)
-    assert torch.tensor(losses).isfinite().all()
+    assert list(losses[:2]) == pytest.approx([1.8, 2.2])  # the means of five steps each

@@ -15,8 +15,8 @@ from course.lab.trial import Trial, logbook, run_trial, table, writer
 from course.supplied import m18
 
 ENCODE = partial(m18.encode_lines, vocabulary=m18.VOCABULARY)
-SMALL = Trial("small", partial(m18.product_line, digits=1), prompt=4, digits=1, d_model=32, layers=1, share=0.8, steps=60,
-              batch=32, check_every=20)  # fmt: skip
+LINE = partial(m18.product_line, digits=1)
+SMALL = Trial("small", LINE, 4, digits=1, d_model=32, layers=1, share=0.8, steps=60, batch=32, check_every=20)
 
 
 def test_a_trial_trains_and_is_noted():

@@ -18,6 +18,7 @@ from tokenizers.pre_tokenizers import Split
 from autograder.exercise import find
 from course.lab import models, multiplication, training
 from course.lab.decoder import Config, Decoder
+from course.lab.inspection import look
 from course.lab.trial import GLANCE, Trial, run_trial, writer
 from course.supplied import m18
 from tools import train_lab
@@ -137,6 +138,17 @@ def test_m18_the_lesson_trains_the_very_model_that_is_recorded():
         assert torch.equal(a, b), name
     recipe = models.record("lab_two_digits")["recipe"]
     assert (recipe["steps"], recipe["extra"], recipe["batch"], recipe["share_of_pairs"]) == (600, 400, trial.batch, 0.5)
+
+
+def test_m18_heads_of_the_shipped_model_look_where_the_lesson_says():
+    """On the average over pairs: at the digits multiplied, at the tens added, and through the sum, backwards."""
+    model, _ = models.load("lab_two_digits")
+    pairs = torch.randint(10, 100, (40, 2), generator=torch.Generator().manual_seed(0)).tolist()
+    weights = [look(model, ENCODE([m18.product_line(x, y, 2)])[0])[1][0] for x, y in pairs]
+    most = torch.stack(weights).mean(0).argmax(-1)  # (head, query): the place that gets most
+    assert [int(most[head, 5]) for head in (1, 2, 3)] == [4, 1, 1]  # the ones of 34, of 12 and of 12
+    assert {int(most[head, 15]) for head in (1, 2, 3)} == {7, 11}  # the tens of both rows
+    assert [int(most[2, place]) for place in (19, 20, 21)] == [18, 17, 16]  # thousands, hundreds, tens of the sum
 
 
 def test_m18_what_the_lesson_says_of_the_recorded_runs():
