@@ -28,7 +28,7 @@ Mask = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 Recheck = Callable[[Decoder], int]
 GLANCE = 500  # pairs of each half that an evaluation during the training looks at
 COLUMNS = {
-    "text": "<34", "parameters": ">10,", "pairs": ">6,", "tokens": ">10,", "seconds": ">8.0f", "trained on": ">10.1%",
+    "text": "<36", "parameters": ">10,", "pairs": ">6,", "tokens": ">10,", "seconds": ">8.0f", "trained on": ">10.1%",
     "held out": ">8.1%",
 }  # fmt: skip
 logbook: dict[str, dict[str, Any]] = {}  # name -> row of the table, of every trial run since this module was loaded

@@ -541,7 +541,8 @@ product_writer(line, mine.model)
 #
 # **When this holds** With seed 0 and the recipe above, on a processor in one thread. Sums in another order, as another
 # processor or version of torch makes them, lead to another model, which may need some steps more or fewer. The course's
-# own run is recorded in `course/checkpoints/lab_two_digits.json`; `make train-lab` repeats it, also with other seeds.
+# own run is recorded in `course/checkpoints/lab_two_digits.json`; `make train-lab` repeats it, and `make train-lab
+# ARGS="--seeds 10"` tries ten seeds.
 #
 # Under the numbers **your own model** writes. Look for a token of which it is not sure.
 #
@@ -621,7 +622,9 @@ line, encode, decode, mask, judge = working(
 )
 carries, group = working("m18.count_carries", "m18.errors_by_group")
 encode, decode = (partial(f, vocabulary=VOCABULARY) for f in (encode, decode))
-young = run_trial(Trial("young", partial(line, digits=2), share=0.5, steps=150), encode, mask)
+young = run_trial(
+    Trial("steps, half of all pairs, 150 steps", partial(line, digits=2), share=0.5, steps=150), encode, mask
+)
 pairs = [tuple(pair) for pair in young.held.tolist()]
 score = judge(writer(young.model, encode, decode, VOCABULARY.index("\n")), pairs, digits=2)
 faulty = {(x, y) for x, y, _ in score["wrong"]}
