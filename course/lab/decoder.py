@@ -13,7 +13,9 @@ Pre-norm blocks (GPT-2) with RMSNorm (Zhang and Sennrich 2019), no biases, an ou
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -25,10 +27,12 @@ __all__ = ["Cache", "Config", "Decoder"]
 
 Positions = Literal["learned", "rope", "none"]
 Ids = Int[Tensor, "B T"]
+Places = Int[Tensor, "B T"]
 Padding = Int[Tensor, " B"]
 Stream = Float[Tensor, "B T d_model"]
 Heads = Float[Tensor, "B h T d_head"]
 Mask = Bool[Tensor, "B 1 T S"]
+Turn = Callable[[Heads], Heads]
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,13 @@ class Cache:
 
 
 class Decoder(nn.Module):
-    """The model: token ids (B, T) -> scores for the next token at each position (B, T, V)."""
+    """The model: token ids (B, T) -> scores for the next token at each position (B, T, V).
+
+    With RoPE, `turn` may be set to a rotation of one's own: (queries or keys (B, h, T, d_head), their places (B, 1, T))
+    -> the same, turned. None is the usual one.
+    """
+
+    turn: Callable[[Heads, Int[Tensor, "B 1 T"]], Heads] | None = None
 
     def __init__(self, config: Config, seed: int = 0):
         super().__init__()
@@ -127,30 +137,39 @@ class Decoder(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def forward(
-        self, ids: Ids, cache: Cache | None = None, padding: Padding | None = None
+        self, ids: Ids, cache: Cache | None = None, padding: Padding | None = None, places: Places | None = None
     ) -> Float[Tensor, "B T vocab"]:
         """Scores (B, T, V). With a cache, `ids` go on from what it holds, and it then holds them too.
 
         `padding` says how many tokens at the left of each row are none of the text; the scores there mean nothing.
+        `places` says where each token stands, if not one after the other; causality goes by their order all the same.
         Raises ValueError if the text is longer than the model can read.
         """
         start = cache.used if cache else 0
         end = start + ids.shape[1]
         if end > self.config.length:
             raise ValueError(f"{end} tokens are more than the {self.config.length} that this model can read")
-        places = torch.arange(start, end, device=ids.device).expand(ids.shape)
-        if padding is not None:
-            places = (places - padding[:, None]).clamp(min=0)
+        if places is None:
+            places = counted(start, end, padding, ids)
         x = self.embed(ids)
         if self.config.positions == "learned":
             x = x + self.position(places)
-        turns = rotations(places, self.config) if self.config.positions == "rope" else None
+        turn = self.turning(places)
         mask = visible(start, end, padding, ids.device)
         for block in self.blocks:
-            x = block(x, turns, mask, cache)
+            x = block(x, turn, mask, cache)
         if cache:
             cache.used = end
         return self.head(self.norm(x))
+
+    def turning(self, places: Places) -> Turn | None:
+        """What turns queries and keys at these places; None if the positions are no RoPE."""
+        if self.config.positions != "rope":
+            return None
+        if self.turn is not None:
+            turn = self.turn
+            return lambda x: turn(x, places[:, None])
+        return partial(rotate, turns=rotations(places, self.config))
 
 
 class Block(nn.Module):
@@ -163,9 +182,9 @@ class Block(nn.Module):
         self.up = nn.Linear(c.d_model, c.d_ff, bias=False)
         self.down = nn.Linear(c.d_ff, c.d_model, bias=False)
 
-    def forward(self, x: Stream, turns: Tensor | None, mask: Mask | None, cache: Cache | None) -> Stream:
+    def forward(self, x: Stream, turn: Turn | None, mask: Mask | None, cache: Cache | None) -> Stream:
         """(B, T, d_model) in and out."""
-        x = x + self.attention(self.norm_1(x), turns, mask, cache)
+        x = x + self.attention(self.norm_1(x), turn, mask, cache)
         return x + self.down(F.gelu(self.up(self.norm_2(x)), approximate="tanh"))
 
 
@@ -180,16 +199,22 @@ class Attention(nn.Module):
         self.value = nn.Linear(c.d_model, c.keys * c.d_head, bias=False)
         self.out = nn.Linear(c.d_model, c.d_model, bias=False)
 
-    def forward(self, z: Stream, turns: Tensor | None, mask: Mask | None, cache: Cache | None) -> Stream:
+    def forward(self, z: Stream, turn: Turn | None, mask: Mask | None, cache: Cache | None) -> Stream:
         """(B, T, d_model) in and out. Without a mask, T tokens see each other causally, and one alone sees all."""
         q, k, v = (m(z).unflatten(-1, (-1, self.d_head)).transpose(1, 2) for m in (self.query, self.key, self.value))
-        if turns is not None:
-            q, k = rotate(q, turns), rotate(k, turns)
+        if turn is not None:
+            q, k = turn(q), turn(k)
         if cache:
             k, v = cache.extend(self.layer, k, v)
         causal = mask is None and q.shape[2] > 1
         mixed = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=self.shared)
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+def counted(start: int, end: int, padding: Padding | None, ids: Ids) -> Places:
+    """Places one after the other, from 0 at each row's first token of text; padding stands at 0 too."""
+    places = torch.arange(start, end, device=ids.device).expand(ids.shape)
+    return places if padding is None else (places - padding[:, None]).clamp(min=0)
 
 
 def visible(start: int, end: int, padding: Padding | None, device: torch.device) -> Mask | None:

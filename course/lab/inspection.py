@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course.lab.decoder import Decoder, rotate, rotations
+from course.lab.decoder import Decoder
 
 __all__ = ["look"]
 
@@ -37,9 +37,9 @@ def _weights(model: Decoder, q: Tensor, k: Tensor) -> Float[Tensor, "h T T"]:
     """Causal attention weights of queries (T, d_model) and keys (T, kv_heads * d_head)."""
     c, t = model.config, len(q)
     q, k = (x.unflatten(-1, (-1, c.d_head)).transpose(0, 1)[None] for x in (q, k))
-    if c.positions == "rope":
-        turns = rotations(torch.arange(t, device=q.device)[None], c)
-        q, k = rotate(q, turns), rotate(k, turns)
+    turn = model.turning(torch.arange(t, device=q.device)[None])
+    if turn is not None:
+        q, k = turn(q), turn(k)
     k = k.repeat_interleave(c.heads // c.keys, dim=1)
     scores = (q @ k.mT)[0] / math.sqrt(c.d_head)
     future = torch.ones(t, t, dtype=torch.bool, device=q.device).triu(1)

@@ -2,10 +2,11 @@
 
     run = train(model, Recipe(steps=600), batch, errors, checkpoint=Path("run.pt"))
 
-`batch(step)` gives what step 0, 1, ... reads, as inputs and targets; `errors(model)` counts what is still wrong, and at
-0 the training ends; it may give more that was measured, beside "errors". Both are functions of their arguments alone:
-so a run that goes on from a checkpoint does, bit for bit on one thread, what it would have done anyway. `watch(run)` is
-called after every step: a live picture (`course.widgets.training_curves`), say.
+`batch(step)` gives what step 0, 1, ... reads, as inputs and targets, and as third the inputs' places if they do not
+simply count on; `errors(model)` counts what is still wrong, and at 0 the training ends; it may give more that was
+measured, beside "errors". Both are functions of their arguments alone: so a run that goes on from a checkpoint does,
+bit for bit on one thread, what it would have done anyway. `watch(run)` is called after every step: a live picture
+(`course.widgets.training_curves`), say.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from course.lab.muon import Muon
 
 __all__ = ["Recipe", "Run", "drawn", "train"]
 
-Batch = Callable[[int], tuple[Tensor, Tensor]]
+Batch = Callable[[int], tuple[Tensor, ...]]
 Errors = Callable[[Decoder], int | dict[str, float]]
 FEWER = "COURSE_LAB_STEPS"  # in tests, which have no time to train, the most steps of any training
 
@@ -85,9 +86,9 @@ def train(
         while run.step < last and run.errors != 0:
             started = time.process_time()
             set_rates(optimisers, rate(run.step, recipe))
-            inputs, targets = (t.to(device) for t in batch(run.step))
+            inputs, targets, *places = (t.to(device) for t in batch(run.step))
             with precision(device):
-                loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+                loss = F.cross_entropy(model(inputs, None, None, *places).flatten(0, 1), targets.flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
             for optimiser in optimisers:

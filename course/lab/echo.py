@@ -1,0 +1,61 @@
+"""Texts that repeat themselves, to see how far back a model can look: a random block, written again and again (m19).
+
+    q x b t q x b t q x ...
+
+After the first block every letter can be known: find where the last letters stood before, and say what followed. That
+is an induction head's work (ch10), and the longer the block, the further back it must look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Int
+from torch import Generator, Tensor
+
+from course.lab.decoder import Config, Decoder, Heads
+from course.lab.multiplication import IGNORED
+from course.lab.training import Recipe, Run, train
+
+__all__ = ["LETTERS", "TRAINED", "echoes", "recalled", "train_echo"]
+
+LETTERS, TRAINED = 24, 32  # letters of the alphabet; tokens of a text in training
+Lines = Int[Tensor, "N T"]
+
+
+def echoes(count: int, length: int, generator: Generator) -> tuple[Lines, Lines]:
+    """Inputs and targets (count, length - 1) of texts of this length; a block has a quarter to a half of it.
+
+    The first block's letters are IGNORED as targets: nobody can know them.
+    """
+    block = torch.randint(length // 4, length // 2 + 1, (count, 1), generator=generator)
+    letters = torch.randint(LETTERS, (count, length // 2), generator=generator)
+    place = torch.arange(length)[None]
+    ids = letters.gather(1, place % block)
+    return ids[:, :-1], ids.masked_fill(place < block, IGNORED)[:, 1:]
+
+
+def train_echo(
+    turn: Callable[[Heads, Tensor], Heads] | None = None, steps: int = 400, seed: int = 0,
+    watch: Callable[[Run], None] = lambda run: None,
+) -> tuple[Decoder, Run]:  # fmt: skip
+    """A model of two layers with RoPE, trained on texts of `TRAINED` tokens; rotated by `turn`, if it is given."""
+    model = Decoder(Config(LETTERS, 48, 2, 2, 192, length=10_000, positions="rope"), seed)
+    model.turn = turn
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        return echoes(32, TRAINED, Generator().manual_seed(1_000_003 * seed + step))
+
+    def errors(model: Decoder) -> dict[str, float]:
+        return {"errors": 1, "recalled": recalled(model, TRAINED)}
+
+    return model, train(model, Recipe(steps=steps), batch, errors, watch=watch)
+
+
+@torch.no_grad()
+def recalled(model: Decoder, length: int, count: int = 64) -> float:
+    """The share of letters after the first block that the model knows, in texts of this length."""
+    inputs, targets = echoes(count, length, Generator().manual_seed(10_007 + length))
+    said = model(inputs).argmax(-1)
+    return (said == targets)[targets != IGNORED].float().mean().item()

@@ -1,0 +1,115 @@
+"""What lesson m19 builds: speeds of RoPE, rotations in two ways, a test of them, two ways to scale, places of digits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "digit_places", "ntk_speeds", "rope_speeds", "rotate_complex", "rotate_halves", "shift_gap", "yarn_speeds",
+]  # fmt: skip
+
+Rotation = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+# ---- what the exercises ask for ----------------------------------------------------------------------------------
+
+
+def rope_speeds(d: int, base: float = 10000.0) -> Tensor:
+    """By how many radians each of the d / 2 pairs turns at one step: base ** (-2i / d) (Su et al. 2021)."""
+    return base ** (-torch.arange(0, d, 2) / d)
+
+
+def rotate_complex(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
+    """RoPE as a complex product: x (..., n, d), positions (..., n) and speeds (d / 2,) -> the shape of x.
+
+    Neighbours form a pair, (0, 1), (2, 3), ...: the real and the imaginary part of one number.
+    """
+    angles = positions[..., None] * speeds
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
+
+
+def rotate_halves(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
+    """RoPE on real numbers, with entries i and i + d/2 as a pair; shapes as in `rotate_complex`."""
+    angles = positions[..., None] * speeds
+    left, right = x.chunk(2, dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+
+
+def shift_gap(rotate: Rotation, q: Tensor, k: Tensor, positions: Tensor, speeds: Tensor, shift: int) -> float:
+    """The largest change of any score of queries and keys (n, d) when all positions (n,) grow by `shift`."""
+
+    def scores(places: Tensor) -> Tensor:
+        return rotate(q, places, speeds) @ rotate(k, places, speeds).mT
+
+    return float((scores(positions + shift) - scores(positions)).abs().max())
+
+
+def ntk_speeds(d: int, factor: float, base: float = 10000.0) -> Tensor:
+    """The speeds with a larger base, so that the slowest pair is exactly `factor` times slower (d of at least 4)."""
+    return rope_speeds(d, base * factor ** (d / (d - 2)))
+
+
+def yarn_speeds(
+    speeds: Tensor, factor: float, trained: int, slow: float = 1.0, fast: float = 32.0
+) -> tuple[Tensor, float]:
+    """Speeds (d / 2,) of YaRN (Peng et al. 2023) and the factor for queries and keys.
+
+    A pair that makes more than `fast` turns within `trained` steps keeps its speed, one with fewer than `slow` is
+    divided by `factor`, and those between are mixed.
+    """
+    turns = trained * speeds / (2 * math.pi)
+    keep = ((turns - slow) / (fast - slow)).clamp(0, 1)
+    return keep * speeds + (1 - keep) * speeds / factor, 0.1 * math.log(factor) + 1
+
+
+def digit_places(digits: int) -> Tensor:
+    """Places of the tokens of "a+b=c;" with last digits first: a digit's place is its column, counted from 1."""
+    column = torch.arange(1, digits + 3)
+    sign = torch.zeros(1, dtype=column.dtype)
+    return torch.cat([column[:digits], sign, column[:digits], sign, column])
+
+
+# ---- what is given -----------------------------------------------------------------------------------------------
+
+
+class Suspect:
+    """A way to put positions into queries and keys, to be tested; `kind` names it. Some depend on distances only.
+
+    Called as `rotate_complex` is: (x (..., n, d), positions (..., n), speeds (d / 2,)) -> the shape of x.
+    """
+
+    kinds = ("neighbours", "halves", "added", "mixed", "faster and faster", "one alone", "mirrored")
+
+    def __init__(self, kind: str):
+        if kind not in self.kinds:
+            raise ValueError(f"the kinds are {', '.join(self.kinds)}, not {kind!r}")
+        self.kind = kind
+
+    def __call__(self, x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
+        """Put the positions into x."""
+        if self.kind == "neighbours":
+            return rotate_complex(x, positions, speeds)
+        if self.kind == "halves":
+            return rotate_halves(x, positions, speeds)
+        if self.kind == "faster and faster":  # the angle grows with the square of the position
+            return rotate_complex(x, positions * positions / 8, speeds)
+        return self._crooked(x, positions[..., None] * speeds)
+
+    def _crooked(self, x: Tensor, angles: Tensor) -> Tensor:
+        """Those that are no rotation: waves added, two layouts mixed up, half of each pair turned, pairs mirrored."""
+        waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(-2)
+        if self.kind == "added":
+            return x + waves
+        twice = angles.repeat_interleave(2, dim=-1)
+        if self.kind == "mixed":  # partners of the halves, angles of the neighbours
+            left, right = x.chunk(2, dim=-1)
+            return x * twice.cos() + torch.cat([-right, left], dim=-1) * twice.sin()
+        even, odd, cos, sin = x[..., 0::2], x[..., 1::2], angles.cos(), angles.sin()
+        second = odd if self.kind == "one alone" else even * sin - odd * cos
+        return torch.stack([even * cos + odd * sin, second], -1).flatten(-2)
