@@ -591,16 +591,8 @@ class yarn_speeds:
 # ---- places ------------------------------------------------------------------------------------------------------
 
 
-def _places(digits, first=1, signs=(0, 0), second=None, third=None, end=None):
-    """The places of "a+b=c;", right unless told otherwise."""
-    second = range(1, digits + 1) if second is None else second
-    third = range(1, digits + 2) if third is None else third
-    end = digits + 2 if end is None else end
-    return torch.tensor([*range(first, digits + first), signs[0], *second, signs[1], *third, end])
-
-
 @exercise(
-    points=2, minutes=8,
+    points=1, minutes=6,
     source="Cho et al. 2024, Position Coupling; McLeish et al. 2024, Transformers Can Do Arithmetic (abacus embeddings)",
 )  # fmt: skip
 class digit_places:
@@ -609,57 +601,131 @@ class digit_places:
     tolerance = exact
 
     def cases(rng):
-        yield case(2, label="two digits")
-        yield case(1, label="one digit")
-        yield case(3, label="three digits")
-        yield case(int(rng.integers(5, 12)), label="a random number of digits")
+        yield case(2, label="two columns")
+        yield case(1, label="one column")
+        yield case(3, label="three columns")
+        yield case(int(rng.integers(5, 12)), label="a random number of columns")
 
-    def reference(digits):
-        text = [*range(digits), None, *range(digits), None, *range(digits + 2)]  # ";" is one column further
-        return torch.tensor([0 if column is None else column + 1 for column in text])
+    def reference(columns):
+        return torch.tensor([token % (columns + 1) for token in range(1, 3 * columns + 3)])
 
     class misconceptions:
-        def one_after_the_other(digits):
+        def one_after_the_other(columns):
             """You count all tokens through. Each number's digits begin at 1 again."""
-            return torch.arange(3 * digits + 4)
+            return torch.arange(3 * columns + 2)
 
-        def columns_from_zero(digits):
+        def columns_from_zero(columns):
             """Your columns begin at 0, where the signs stand. The ones have place 1."""
-            return _places(digits, first=0, second=range(digits), third=range(digits + 1), end=digits + 1)
+            down = list(range(columns))
+            return torch.tensor([*down, 0, *down, 0, *down])
 
-        def highest_first(digits):
+        def highest_first(columns):
             """Your columns fall. The numbers are written with their last digit first, so the first digit is column 1."""
-            down = range(digits, 0, -1)
-            return torch.tensor([*down, 0, *down, 0, *range(digits + 1, 0, -1), digits + 2])
+            down = range(columns, 0, -1)
+            return torch.tensor([*down, 0, *down, 0, *down])
 
-        def sum_too_short(digits):
-            """The sum has one digit more than the two numbers, for the last carry."""
-            return torch.tensor([*range(1, digits + 1), 0, *range(1, digits + 1), 0, *range(1, digits + 1), digits + 1])
+        def sum_longer(columns):
+            """Your sum has a column too many. All three numbers have `columns` digits: the highest column is there for the carry."""
+            up = range(1, columns + 1)
+            return torch.tensor([*up, 0, *up, 0, *up, columns + 1])
 
-        def no_end(digits):
-            """The ";" at the end is a token, too: its place is one after the sum's last digit."""
-            return _places(digits)[:-1]
+        def sum_left_out(columns):
+            """The sum's digits have places, too: the model reads what it has written so far."""
+            up = range(1, columns + 1)
+            return torch.tensor([*up, 0, *up, 0])
 
-        def end_at_zero(digits):
-            """You put the ";" at 0 like the other signs. It stands where the sum's next digit would be: at digits + 2."""
-            return _places(digits, end=0)
+        def signs_go_on(columns):
+            """Your signs go on counting after the number before. "+" and "=" have place 0: the column before the ones."""
+            up = range(1, columns + 2)
+            return torch.tensor([*up, *up, *up][:-1])
 
-        def signs_go_on(digits):
-            """Your "+" and "=" go on counting after the numbers. Both have place 0: the column before the ones."""
-            return _places(digits, signs=(digits + 1, digits + 1))
-
-        def numbers_of_their_own(digits):
+        def numbers_of_their_own(columns):
             """Your second number goes on where the first ended. Digits of the same column need the same place."""
-            return _places(digits, second=range(digits + 1, 2 * digits + 1))
+            up, on = range(1, columns + 1), range(columns + 1, 2 * columns + 1)
+            return torch.tensor([*up, 0, *on, 0, *up])
 
-        def sum_of_its_own(digits):
+        def sum_of_its_own(columns):
             """Your sum goes on where the numbers ended. Its columns are those of the numbers: 1, 2, ..."""
-            return _places(digits, third=range(digits + 1, 2 * digits + 2), end=2 * digits + 2)
+            up, on = range(1, columns + 1), range(columns + 1, 2 * columns + 1)
+            return torch.tensor([*up, 0, *up, 0, *on])
 
-        def no_signs(digits):
+        def no_signs(columns):
             """You left out the places of "+" and "=". Each token of the text has one."""
-            return torch.tensor([*range(1, digits + 1), *range(1, digits + 1), *range(1, digits + 3)])
+            return torch.tensor([*range(1, columns + 1)] * 3)
 
-        def floats(digits):
-            """Your places are floats. They choose rows of a table, too: whole numbers (int64) are asked for."""
-            return _places(digits).double()
+        def a_table(columns):
+            """You give a row for each number. The text is one row of tokens: join the parts."""
+            return torch.tensor([*range(1, columns + 1), 0] * 3).reshape(3, -1)
+
+        def floats(columns):
+            """Your places are floats. They may choose rows of a table, too: whole numbers (int64) are asked for."""
+            return torch.tensor([token % (columns + 1) for token in range(1, 3 * columns + 3)]).double()
+
+
+# ---- check questions ---------------------------------------------------------------------------------------------
+
+
+@question(answer="c")
+class two_layouts:
+    """A model was trained with `rotate_complex`. You run it with `rotate_halves`, with the same weights and speeds. What happens?"""
+
+    a = (
+        "Nothing: both are the same rotation, so all scores are the same.",
+        "They turn different entries together. Entries 0 and 1 were a pair; now 0 turns with d/2, and 1 with d/2 + 1.",
+    )
+    b = (
+        "It fails with an error, as the shapes do not fit.",
+        "Both give the shape of x, so nothing warns you. That is what makes this bug so common.",
+    )
+    c = (
+        "It runs, and its scores are wrong, until the columns of its queries and keys are put in the other order.",
+        "Right: with even entries first and odd ones behind, each pair is together again. Converters of checkpoints do this to the weights.",
+    )
+    d = (
+        "It is right at short distances and gets worse at longer ones.",
+        "At distance 0 nothing turns, but from distance 1 on entries are mixed that do not belong together.",
+    )
+
+
+@question(answer=["b", "d"])
+class what_stays:
+    """Which of these leave the fastest pair's speed, 1 radian a position, as it was in training? Choose all."""
+
+    a = (
+        "Linear scaling by the factor 4.",
+        "It divides all speeds, the fastest too: two neighbours then look a quarter as far apart as in training.",
+    )
+    b = (
+        "NTK-aware scaling by the factor 4.",
+        "Right: a larger base changes base ** 0 not at all. The later a pair, the more it slows down.",
+    )
+    c = (
+        "Counting positions 0, 1/4, 2/4, ... in place of 0, 1, 2, ...",
+        "An angle is position times speed, so this is linear scaling once more, done to the positions.",
+    )
+    d = (
+        "YaRN by the factor 4, if the pair made more than `fast` turns in training.",
+        "Right: such a pair has met every angle, so there is nothing unknown to be spared.",
+    )
+
+
+@question(answer="a")
+class why_it_extrapolates:
+    """Trained on sums of 6 digits, the model with columns as places adds 20 digits. What did it need for that?"""
+
+    a = (
+        "That every distance that its attention must use, or must leave alone, had come up in training.",
+        "Right: one step on for the digits that it needs; and, thanks to the packed texts, many steps for those that it must leave alone.",
+    )
+    b = (
+        "RoPE: what depends on distances only holds for texts of any length.",
+        "The runs with RoPE that counted tokens through fail at once. Distances help only if the task's own distances stay the same.",
+    )
+    c = (
+        "Slower speeds, so that 20 columns fit into the angles of 6.",
+        "Its speeds were never changed. Slowed down, \"one step on\" would no longer be the step that it learnt.",
+    )
+    d = (
+        "More parameters than a model that adds 6 digits needs.",
+        "The runs of the table have the same size; what differs is the places and the text.",
+    )

@@ -1,9 +1,9 @@
 """Addition as text, for numbers of any length: what a model trained on short ones makes of longer ones (m19).
 
-    47+85=132 is "74+58=231;"
+    47 + 85 = 132 is "740+580=231"
 
-All numbers have their last digit first and are as long as the longest, so each digit of the sum follows from the
-column above it and a carry. The prompt ends at the "="; the sum has one digit more than the numbers.
+All numbers have their last digit first, and the same number of columns, one more than the numbers need: so each digit
+of the sum follows from the column above it and a carry, by one rule for all columns. The prompt ends at the "=".
 """
 
 from __future__ import annotations
@@ -22,28 +22,31 @@ from course.lab.training import Recipe, Run, train
 
 __all__ = ["VOCABULARY", "Addition", "Outcome", "additions", "run_addition", "text"]
 
-VOCABULARY = "0123456789+=;"
-PLUS, EQUALS, END = (VOCABULARY.index(sign) for sign in "+=;")
+VOCABULARY = "0123456789+="
+PLUS, EQUALS = (VOCABULARY.index(sign) for sign in "+=")
 Lines = Int[Tensor, "N T"]
 PlacesOf = Callable[[int], Tensor]
 Turn = Callable[[Heads, Tensor], Heads]
+GAP = 2  # places between two additions of one text, at least
+LONGEST = 128  # tokens that a model can read, and rows of a table of learned positions
 NEARLY = 0.99  # the share of faultless sums at which a model has learnt its task
 
 
 def additions(count: int, digits: int, generator: Generator) -> Lines:
-    """Ids of random additions, each of `digits` digits: (count, 3 * digits + 4).
+    """Ids of random additions of two numbers with so many digits: (count, 3 * digits + 5).
 
     >>> text(additions(1, 3, Generator().manual_seed(0))[0])
-    '493+307=7901;'
+    '4930+3970=7811'
     """
-    a, b = torch.randint(0, 10, (2, count, digits), generator=generator)
-    total, carry = torch.zeros(count, digits + 1, dtype=torch.int64), torch.zeros(count, dtype=torch.int64)
-    for column in range(digits):
+    columns = digits + 1
+    a, b = torch.randint(0, 10, (2, count, columns), generator=generator)
+    a[:, -1], b[:, -1] = 0, 0
+    total, carry = torch.empty_like(a), torch.zeros(count, dtype=torch.int64)
+    for column in range(columns):
         both = a[:, column] + b[:, column] + carry
         total[:, column], carry = both % 10, both // 10
-    total[:, digits] = carry
-    plus, equals, end = (torch.full((count, 1), sign) for sign in (PLUS, EQUALS, END))
-    return torch.cat([a, plus, b, equals, total, end], 1)
+    plus, equals = (torch.full((count, 1), sign) for sign in (PLUS, EQUALS))
+    return torch.cat([a, plus, b, equals, total], 1)
 
 
 def text(ids: Int[Tensor, " T"]) -> str:
@@ -56,24 +59,24 @@ def text(ids: Int[Tensor, " T"]) -> str:
 
 @dataclass(frozen=True)
 class Addition:
-    """What is trained. `places` gives the places of an addition's tokens, by its digits; None: one after the other.
+    """What is trained. `places` gives the places of one addition's tokens, by its columns; None: counted through.
 
-    A text begins at a random place, as far on as the `room` allows: a table of learned positions has so many rows, and
-    RoPE reads the same places for comparison's sake. `fixed`: it always begins at 0.
+    With a `room`, each addition begins at a place drawn at random among so many; at 0 otherwise. `packed` additions
+    stand in one text: the later ones see the earlier ones, at places that are apart.
     """
 
     name: str
     positions: Positions = "rope"
     places: PlacesOf | None = None
-    fixed: bool = False
-    room: int = 64
-    digits: int = 5  # of the longest numbers in training; shorter ones are as frequent
+    room: int = 0
+    packed: int = 1
+    digits: int = 6  # of the longest numbers in training; shorter ones are as frequent
     d_model: int = 48
     layers: int = 1
     heads: int = 4
     base: float = 100.0
     steps: int = 500
-    batch: int = 64
+    batch: int = 48
     stop: bool = False  # as soon as nearly all of the longest sums are right
     seed: int = 0
 
@@ -97,47 +100,70 @@ def run_addition(
     addition: Addition, turn: Turn | None = None, lengths: tuple[int, ...] = (),
     watch: Callable[[Run], None] = lambda run: None,
 ) -> Outcome:  # fmt: skip
-    """Train, with a rotation of one's own if `turn` is given, and examine on numbers of these `lengths`."""
+    """Train in one thread, with a rotation of one's own if `turn` is given; examine on numbers of these `lengths`."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _run(addition, turn, lengths, watch)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _run(
+    addition: Addition, turn: Turn | None, lengths: tuple[int, ...], watch: Callable[[Run], None]
+) -> Outcome:
     a = addition
-    longest = a.room if a.positions == "learned" else 10_000
     model = Decoder(
-        Config(len(VOCABULARY), a.d_model, a.layers, a.heads, 4 * a.d_model, longest, a.positions, base=a.base), a.seed
+        Config(len(VOCABULARY), a.d_model, a.layers, a.heads, 4 * a.d_model, LONGEST, a.positions, base=a.base), a.seed
     )
     model.turn = turn
 
     def batch(step: int) -> tuple[Tensor, Tensor, Tensor]:
         generator = Generator().manual_seed(1_000_003 * a.seed + step)
         digits = int(torch.randint(1, a.digits + 1, (), generator=generator))
-        return asked(a, digits, a.batch, generator)
+        return asked(a, digits, a.batch, a.packed, generator)
 
     def errors(model: Decoder) -> dict[str, float]:
         share = right(model, a, a.digits)
         return {"errors": 0 if a.stop and share >= NEARLY else 1, "right": share}
 
-    run = train(model, Recipe(steps=a.steps, check_every=25), batch, errors, watch=watch)
+    run = train(model, Recipe(steps=a.steps, check_every=25), batch, errors, bar=False, watch=watch)
     return Outcome(a, model, run, {digits: right(model, a, digits, 500) for digits in lengths})
 
 
-def asked(a: Addition, digits: int, count: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs, targets (the sum's digits and the end) and places of random additions, each (count, 3 * digits + 3)."""
-    ids = additions(count, digits, generator)
-    targets = ids[:, 1:].clone()
-    targets[:, : 2 * digits + 1] = IGNORED
-    places = a.places(digits) if a.places else torch.arange(ids.shape[1])
-    if not a.fixed:
-        free = a.room - 1 - int(places.max())
-        if free < 0:
-            raise ValueError(f"{digits} digits need more than {a.room} places")
-        places = places + torch.randint(free + 1, (count, 1), generator=generator)
-    return ids[:, :-1], targets, places.expand(ids.shape)[:, :-1]
+def asked(a: Addition, digits: int, count: int, packed: int, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs, targets (the sums' digits) and places of random texts with so many additions each, (count, T - 1)."""
+    ids = additions(count * packed, digits, generator)
+    targets = ids.clone()
+    targets[:, : 2 * digits + 4] = IGNORED
+    places = a.places(digits + 1) if a.places else torch.arange(ids.shape[1])
+    places = starts(a.room, int(places.max()) + 1, count, packed, generator)[..., None] + places
+    ids, targets, places = (t.reshape(count, -1) for t in (ids, targets, places))
+    return ids[:, :-1], targets[:, 1:], places[:, :-1]
+
+
+def starts(room: int, width: int, count: int, packed: int, generator: Generator) -> Int[Tensor, "count packed"]:
+    """Where additions that are `width` places wide begin: at random, in any order, GAP places apart at least.
+
+    Without a room, the first begins at 0 and each other one where the one before ends. Raises ValueError if the room is
+    too small.
+    """
+    if not room:
+        return (width * torch.arange(packed)).expand(count, packed)
+    free = room - packed * width - (packed - 1) * GAP
+    if free < 0:
+        raise ValueError(f"{packed} additions of {width} places do not fit into {room}")
+    drawn = torch.randint(free + 1, (count, packed), generator=generator).sort(dim=1)[0]
+    order = torch.rand(count, packed, generator=generator).argsort(dim=1)
+    return (drawn + (width + GAP) * torch.arange(packed)).gather(1, order)
 
 
 @torch.no_grad()
 def right(model: Decoder, a: Addition, digits: int, count: int = 200) -> float:
-    """The share of additions in which every digit of the sum, and its end, is the most probable token.
+    """The share of texts of one addition in which each digit of the sum is the most probable token.
 
     Read with the right text before it; where nothing is wrong so, nothing is when the model writes by itself.
     """
-    inputs, targets, places = asked(a, digits, count, Generator().manual_seed(10_007 + digits))
+    inputs, targets, places = asked(a, digits, count, 1, Generator().manual_seed(10_007 + digits))
     said = model(inputs, places=places).argmax(-1)
     return ((said == targets) | (targets == IGNORED)).all(1).float().mean().item()

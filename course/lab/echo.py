@@ -18,9 +18,10 @@ from course.lab.decoder import Config, Decoder, Heads
 from course.lab.multiplication import IGNORED
 from course.lab.training import Recipe, Run, train
 
-__all__ = ["LETTERS", "TRAINED", "echoes", "recalled", "train_echo"]
+__all__ = ["LENGTHS", "LETTERS", "TRAINED", "echoes", "recalled", "train_echo"]
 
 LETTERS, TRAINED = 24, 32  # letters of the alphabet; tokens of a text in training
+LENGTHS = (32, 48, 64, 96, 128)  # on which it is examined
 Lines = Int[Tensor, "N T"]
 
 
@@ -37,7 +38,7 @@ def echoes(count: int, length: int, generator: Generator) -> tuple[Lines, Lines]
 
 
 def train_echo(
-    turn: Callable[[Heads, Tensor], Heads] | None = None, steps: int = 400, seed: int = 0,
+    turn: Callable[[Heads, Tensor], Heads] | None = None, steps: int = 500, seed: int = 0,
     watch: Callable[[Run], None] = lambda run: None,
 ) -> tuple[Decoder, Run]:  # fmt: skip
     """A model of two layers with RoPE, trained on texts of `TRAINED` tokens; rotated by `turn`, if it is given."""
@@ -50,7 +51,7 @@ def train_echo(
     def errors(model: Decoder) -> dict[str, float]:
         return {"errors": 1, "recalled": recalled(model, TRAINED)}
 
-    return model, train(model, Recipe(steps=steps), batch, errors, watch=watch)
+    return model, train(model, Recipe(steps=steps), batch, errors, bar=False, watch=watch)
 
 
 @torch.no_grad()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course.lab.addition import Addition, Outcome
+
 __all__ = [
     "digit_places", "ntk_speeds", "rope_speeds", "rotate_complex", "rotate_halves", "shift_gap", "yarn_speeds",
 ]  # fmt: skip
@@ -68,11 +70,13 @@ def yarn_speeds(
     return keep * speeds + (1 - keep) * speeds / factor, 0.1 * math.log(factor) + 1
 
 
-def digit_places(digits: int) -> Tensor:
-    """Places of the tokens of "a+b=c;" with last digits first: a digit's place is its column, counted from 1."""
-    column = torch.arange(1, digits + 3)
-    sign = torch.zeros(1, dtype=column.dtype)
-    return torch.cat([column[:digits], sign, column[:digits], sign, column])
+def digit_places(columns: int) -> Tensor:
+    """Places of the tokens of "a+b=c", each number of so many digits, the last one first: a digit's is its column.
+
+    Columns count from 1, the signs stand at 0: shape (3 * columns + 2,), int64.
+    """
+    column, sign = torch.arange(1, columns + 1), torch.zeros(1, dtype=torch.int64)
+    return torch.cat([column, sign, column, sign, column])
 
 
 # ---- what is given -----------------------------------------------------------------------------------------------
@@ -113,3 +117,67 @@ class Suspect:
         even, odd, cos, sin = x[..., 0::2], x[..., 1::2], angles.cos(), angles.sin()
         second = odd if self.kind == "one alone" else even * sin - odd * cos
         return torch.stack([even * cos + odd * sin, second], -1).flatten(-2)
+
+
+def turning(rotate: Rotation, speeds: Tensor, scale: float = 1.0) -> Callable[[Tensor, Tensor], Tensor]:
+    """What `Decoder.turn` wants: queries or keys, turned by `rotate` at these speeds, times the scale."""
+    return lambda x, places: scale * rotate(x, places, speeds)
+
+
+def scalings(
+    d: int, trained: int, speeds: Tensor | None = None, ntk: Callable[..., Tensor] = ntk_speeds,
+    yarn: Callable[..., tuple[Tensor, float]] = yarn_speeds,
+) -> dict[str, Callable[[float], tuple[Tensor, float]]]:  # fmt: skip
+    """Ways to scale: name -> (factor -> speeds and scale). Bounds for YaRN are those of a short text."""
+    plain = rope_speeds(d) if speeds is None else speeds
+    return {
+        "no scaling": lambda factor: (plain, 1.0),
+        "linear": lambda factor: (plain / factor, 1.0),
+        "NTK": lambda factor: (ntk(d, factor), 1.0),
+        "NTK, twice the factor": lambda factor: (ntk(d, 2 * factor if factor > 1 else 1.0), 1.0),
+        "YaRN": lambda factor: yarn(plain, factor, trained, slow=1.0, fast=4.0),
+    }
+
+
+ROOM = 60  # places among which an addition begins, where it begins at random
+WORDY = {"digits": 3, "layers": 2, "d_model": 64, "heads": 4, "base": 10000.0, "steps": 900}  # to learn it at all
+TESTED = (3, 4, 6, 8, 10, 15, 20)  # digits
+
+
+def plan(places: Callable[[int], Tensor]) -> dict[str, Addition]:
+    """The runs of the lesson's table, by name; `places` is the student's `digit_places`."""
+    columns, packed = {"places": places}, {"room": ROOM, "packed": 2, "batch": 32}
+    runs = [
+        Addition("counted through, learned", "learned", **WORDY),
+        Addition("counted through, RoPE", "rope", **WORDY),
+        Addition("counted through, no positions", "none", **WORDY),
+        Addition("counted through, RoPE, packed", "rope", **WORDY | packed | {"room": 2 * ROOM}),
+        Addition("columns, learned", "learned", **columns),
+        Addition("columns from a random start, learned", "learned", **columns, room=ROOM),
+        Addition("columns, RoPE", "rope", **columns),
+        Addition("columns, packed, learned", "learned", **columns, **packed),
+        Addition("columns, packed, RoPE", "rope", **columns, **packed),
+    ]
+    return {run.name: run for run in runs}
+
+
+def row(outcome: Outcome) -> dict[str, object]:
+    """An outcome as a row of the table, and of the record."""
+    a, run = outcome.addition, outcome.run
+    return {
+        "name": a.name, "seed": a.seed, "trained digits": a.digits, "parameters": outcome.model.size,
+        "steps": run.step, "99 % at": outcome.learnt_at, "seconds": round(run.seconds, 1),
+        "accuracy": {str(digits): share for digits, share in outcome.accuracy.items()},
+    }  # fmt: skip
+
+
+def table(rows: list[dict]) -> str:
+    """Rows under one another, as text: the share of faultless sums by digits, and the step at which 99 % was reached."""
+    digits = list(rows[0]["accuracy"])
+    head = f"{'':<38}seed  trained  99 % at step" + "".join(f"{d:>7}" for d in digits)
+    lines = [
+        f"{r['name']:<38}{r['seed']:>4}  1 to {r['trained digits']:<2}  {r['99 % at'] or 'never':>12}"
+        + "".join(f"{share:>7.0%}" for share in r["accuracy"].values())
+        for r in rows
+    ]
+    return "\n".join([head, *lines])

@@ -38,6 +38,7 @@ __all__ = [
     "cross_attention_map",
     "dot_product_plane",
     "encoder_steps",
+    "far_dial",
     "gelu_curve",
     "head_flow",
     "head_patterns",
@@ -52,6 +53,7 @@ __all__ = [
     "product_writer",
     "residual_bus",
     "rope_dial",
+    "rotation_dial",
     "round_trip",
     "router_lab",
     "scaling_lab",
@@ -70,12 +72,14 @@ __all__ = [
 
 # These need torch, which takes a second to import: the chapters in NumPy do without.
 LATER = {
+    "far_dial": "far_dial",
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
     "patch_lab": "patching",
     "product_writer": "writing",
     "residual_bus": "bus",
+    "rotation_dial": "far_dial",
     "router_lab": "routing",
     "scaling_lab": "scaling",
     "whole_course": "assembly",

@@ -19,13 +19,13 @@ QUERY, KEY = np.array([2.25, -0.8]), np.array([-0.6, -1.6])
 
 
 class RopeDial(Card):
-    """The widget; `rotate` is (x, positions) -> x turned, or None for the course's own.
+    """The widget; `rotate` is (x, positions) -> x turned, called `name`, or None for the course's own.
 
     The vectors of the plane stand in every pair of q and k, so that only the speeds of the pairs differ.
     """
 
-    def __init__(self, rotate: Callable[..., Any] | None = None):
-        self.rotate = Driven(rotate, ch04.apply_rope, "apply_rope")
+    def __init__(self, rotate: Callable[..., Any] | None = None, name: str = "apply_rope"):
+        self.rotate = Driven(rotate, ch04.apply_rope, name)
         self.at_q = whole(6, 0, LAST, "query at", 260)
         self.at_k = whole(13, 0, LAST, "key at", 260)
         self.together = switch(False, "move both together")

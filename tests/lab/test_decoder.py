@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -83,9 +84,53 @@ def test_rope_depends_on_distances_only():
 def test_attention_turns_queries_and_keys_alike():
     config, places = replace(SMALL, positions="rope"), torch.arange(5).expand(2, 5)
     attention, z = lively(config).blocks[0].attention, torch.randn(2, 5, 24)
-    here, there = (attention(z, rotations(places + shift, config), None, None) for shift in (0, 7))
+    here, there = (
+        attention(z, partial(rotate, turns=rotations(places + shift, config)), None, None) for shift in (0, 7)
+    )
     torch.testing.assert_close(here, there, rtol=1e-4, atol=1e-4)
     assert not torch.allclose(here, attention(z, None, None, None), atol=1e-2)
+
+
+@pytest.mark.parametrize("positions", ["learned", "rope"])
+def test_places_may_be_given(positions):
+    config, ids = replace(SMALL, positions=positions), some_ids(2, 6)
+    model, counted = lively(config), torch.arange(6).expand(2, 6)
+    assert torch.equal(model(ids, places=counted), model(ids))
+    moved = model(ids, places=counted + torch.tensor([[0], [5]]))
+    same = positions == "rope"  # that knows distances only
+    assert torch.allclose(moved[0], model(ids)[0], atol=1e-4)
+    assert torch.allclose(moved[1], model(ids)[1], rtol=1e-4, atol=1e-3) == same
+    assert not torch.allclose(model(ids, places=2 * counted), model(ids), atol=1e-2)
+
+
+def test_given_places_are_kept_by_a_cache():
+    model, ids = lively(replace(SMALL, positions="rope")), some_ids(2, 6)
+    places = torch.tensor([[1, 2, 0, 1, 2, 0], [4, 5, 3, 4, 5, 3]])
+    cache = Cache(model, 2)
+    parts = [model(ids[:, i : i + 2], cache, places=places[:, i : i + 2]) for i in (0, 2, 4)]
+    torch.testing.assert_close(torch.cat(parts, 1), model(ids, places=places), rtol=1e-4, atol=1e-4)
+
+
+@named
+def test_a_turn_of_ones_own_takes_the_place_of_rope(config):
+    model, ids, asked = lively(config), some_ids(), []
+    before = model(ids)
+
+    def still(x, places):
+        asked.append((x.shape, places.shape))
+        return x
+
+    model.turn = still
+    after = model(ids)
+    if config.positions != "rope":
+        assert torch.equal(before, after)
+        assert not asked
+        return
+    assert asked[:2] == [((4, 6, 13, 4), (4, 1, 13)), ((4, config.keys, 13, 4), (4, 1, 13))]
+    without = lively(replace(config, positions="none"))
+    torch.testing.assert_close(after, without(ids), rtol=1e-4, atol=1e-4)
+    model.turn = lambda x, places: rotate(x, rotations(places[:, 0], config))
+    torch.testing.assert_close(model(ids), before, rtol=1e-4, atol=1e-4)
 
 
 def test_a_padding_token_sees_itself_alone():

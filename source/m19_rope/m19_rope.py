@@ -1,0 +1,578 @@
+# %% [markdown]
+# # m19 · RoPE and extrapolation
+#
+# In ch04 you turned queries and keys by their positions. That is **RoPE**, and nearly every language model of today
+# does it. Here you build it as such a model has it: as one product of complex numbers, and in the layout of today's
+# checkpoints. You write the test that tells a right rotation from a wrong one. Then you go where RoPE gets difficult:
+# texts longer than any in training. You scale the speeds with **NTK** and **YaRN**, you teach a small model to add, and
+# you find out what lets it add numbers longer than it has ever seen, and what does not.
+#
+# {{exercises}}
+#
+# **Time** about 100 minutes, of which two or three are training. **Before this** [ch04 Positional
+# encoding](../ch04_positional_encoding/ch04_positional_encoding.ipynb) (RoPE in NumPy) and [m18 Teaching a Transformer
+# to multiply](../m18_multiply_cot/m18_multiply_cot.ipynb) (the laboratory's decoder). **You need** radians, powers, and
+# broadcasting in torch. Complex numbers are explained.
+#
+# **Where this is used** RoPE ([Su et al. 2021](https://arxiv.org/abs/2104.09864)) is in Llama, Qwen, Mistral, Gemma and
+# DeepSeek. NTK-aware scaling and YaRN ([Peng et al. 2023](https://arxiv.org/abs/2309.00071)) are how models trained on
+# a few thousand tokens came to read a hundred thousand.
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor
+
+from course import begin, check, plots, progress
+from course.carry import working
+from course.lab import models
+from course.lab.addition import run_addition
+from course.lab.echo import LENGTHS, TRAINED, recalled, train_echo
+from course.supplied.m19 import TESTED, Suspect, plan, row, table
+from course.widgets import far_dial, rotation_dial, training_curves
+
+begin("m19_rope")
+
+# %% [markdown]
+# ## 1. The speeds
+#
+# A head has $d$ numbers for each token, $d$ even. RoPE takes them two by two. **Pair** $i = 0, 1, \dots, d/2 - 1$ is
+# turned, at position $t$, by the angle $t\,\omega_i$. The **speed** $\omega_i$ (omega), in radians a position, is
+#
+# $$\omega_i = base^{-2i/d}$$
+#
+# Pair 0 has speed 1: it comes round after $2\pi \approx 6.3$ positions. The last pairs hardly move. Think of the hands
+# of a clock: the fast one tells neighbours apart, the slow ones know roughly how far away something is.
+#
+# {{m19.rope_speeds}}
+
+
+# %% exercise="m19.rope_speeds"
+def rope_speeds(d: int, base: float = 10000.0) -> Tensor:
+    """The angle by which each pair turns from one position to the next.
+
+    Args:
+        d: width of a head, even.
+        base: how widely the speeds spread.
+
+    Returns:
+        Shape (d / 2,), floats, in radians: pair i has base ** (-2i / d).
+
+    >>> rope_speeds(4)
+    tensor([1.0000, 0.0100])
+    """
+    ### BEGIN SOLUTION
+    return base ** (-torch.arange(0, d, 2) / d)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `torch.arange(0, d, 2)` counts 0, 2, 4, ...: that is $2i$ for each pair. A number may be raised to the power of a
+# whole tensor: `base ** exponents`.
+# </details>
+#
+# ## 2. A rotation is a product
+#
+# In ch04 it took two formulas with sines and cosines to turn a pair. There is a shorter way to say it.
+#
+# A **complex number** $z = a + b\,\mathrm{i}$ is a point of the plane: $a$ to the right, $b$ upwards. ($\mathrm{i}$ is
+# a number with $\mathrm{i}^2 = -1$.) Now multiply $z$ by $\cos\alpha + \mathrm{i}\sin\alpha$, as you would multiply any
+# two sums, and use $\mathrm{i}^2 = -1$:
+#
+# $$(a + b\,\mathrm{i})(\cos\alpha + \mathrm{i}\sin\alpha)
+# = (a\cos\alpha - b\sin\alpha) + \mathrm{i}\,(a\sin\alpha + b\cos\alpha)$$
+#
+# These are the two formulas of ch04. **To multiply by $\cos\alpha + \mathrm{i}\sin\alpha$ is to turn by $\alpha$.** The
+# factor is also written $e^{\mathrm{i}\alpha}$, because it behaves like a power: to turn by $\alpha$ and then by
+# $\beta$ is to multiply by $e^{\mathrm{i}\alpha} e^{\mathrm{i}\beta} = e^{\mathrm{i}(\alpha + \beta)}$.
+#
+# | symbol | in code | shape | |
+# |:---|:---|:---|:---|
+# | $x$ | `x` | $(\dots, n, d)$ | queries or keys; dots stand for any axes before, heads and batch say |
+# | $t$ | `positions` | $(\dots, n)$ | where each row stands: fits `x` without its last axis, by broadcasting |
+# | $\omega$ | `speeds` | $(d/2)$ | |
+# | $t\,\omega_i$ | `angles` | $(\dots, n, d/2)$ | one for each row and pair |
+#
+# Neighbours are a pair, as in ch04: entries 0 and 1 are real and imaginary part of the first number, 2 and 3 of the
+# second, and so on (**interleaved**). Try the dial: it turns a query and a key by their positions.
+
+# %% demonstration=true
+rotation_dial()
+
+# %% [markdown]
+# *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
+# sentence stands here: a query and a key are arrows, pale before and strong after their turn; the score of the turned
+# ones is a wave over the distance, the same wave for positions that lie 100 further on.*
+#
+# **Try** Tick "move both together" and move a slider. Both arrows turn; what happens to the score?
+#
+# {{m19.rotate_complex}}
+
+
+# %% exercise="m19.rotate_complex"
+def rotate_complex(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
+    """RoPE as a product of complex numbers.
+
+    Args:
+        x: queries or keys, shape (..., n, d), float32 (or float64), d even.
+        positions: shape (..., n), int64; broadcasts against x without its last axis: (n,) for the same positions
+            in all heads, (B, 1, n) for (B, h, n, d) if each text has its own.
+        speeds: of each pair in radians a position, shape (d / 2,), of the dtype of x.
+
+    Returns:
+        Shape (..., n, d): each pair of neighbours (x[..., 2i], x[..., 2i + 1]) turned counter-clockwise by its
+        position times speeds[i].
+
+    >>> rotate_complex(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]), torch.tensor([1.0]))
+    tensor([[1.0000, 0.0000],
+            [0.5403, 0.8415]])
+    """
+    ### BEGIN SOLUTION
+    angles = positions[..., None] * speeds
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint 1: real to complex and back</summary>
+#
+# `torch.view_as_complex` takes a tensor whose last axis has length 2 and reads it as real and imaginary part;
+# `torch.view_as_real` goes back. `x.unflatten(-1, (-1, 2))` splits the last axis into pairs, `.flatten(-2)` joins the
+# last two axes. (If torch complains about strides, a `.contiguous()` helps.)
+# </details>
+# <details><summary>Hint 2: the factor</summary>
+#
+# `torch.polar(length, angle)` makes complex numbers of these lengths and angles. Which length has a number that turns
+# and does not stretch?
+# </details>
+# <details><summary>Hint 3: all angles</summary>
+#
+# `positions[..., None]` has a new axis at the end, and `speeds` has one axis: their product has an angle for each row
+# and pair, whatever axes stand before.
+# </details>
+
+# %% demonstration=true
+rotation_dial(rotate_complex)
+
+# %% [markdown]
+# ### The same on real numbers, in another layout
+#
+# Complex numbers are short to write, but many chips and compilers have no fast way for them. The code that runs today's
+# checkpoints uses real numbers, and it pairs other entries: $i$ with $i + d/2$ (**half-split**). Then the two parts of
+# all pairs are two halves of the vector, each in one piece:
+#
+# $$\text{left}' = \text{left} \cos - \text{right} \sin \qquad \text{right}' = \text{left} \sin + \text{right} \cos$$
+#
+# with `left = x[..., :d // 2]` and `right = x[..., d // 2:]`, and the angles of pair $i$ for entry $i$ of both.
+#
+# {{m19.rotate_halves}}
+
+
+# %% exercise="m19.rotate_halves"
+def rotate_halves(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
+    """RoPE on real numbers, where entry i and entry i + d/2 are a pair.
+
+    Args:
+        x, positions, speeds: as in `rotate_complex`.
+
+    Returns:
+        Shape (..., n, d): each pair (x[..., i], x[..., i + d/2]) turned counter-clockwise by its position times
+        speeds[i]; every entry stays where its pair has it.
+
+    >>> rotate_halves(torch.tensor([[1.0, 1.0, 0.0, 0.0]]), torch.tensor([1]), torch.tensor([1.0, 0.1]))
+    tensor([[0.5403, 0.9950, 0.8415, 0.0998]])
+    """
+    ### BEGIN SOLUTION
+    angles = positions[..., None] * speeds
+    left, right = x.chunk(2, dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `x.chunk(2, dim=-1)` gives both halves; `torch.cat([...], dim=-1)` puts two halves behind one another. Both new halves
+# need both old ones.
+# </details>
+#
+# > **Key insight.** RoPE is a turn of pairs. *Which* entries are a pair is a convention, and the weights are trained
+# > for one of them.
+
+# %% question="m19.two_layouts"
+
+# %% [markdown]
+# ## 3. A test for every rotation
+#
+# How do you know that a position encoding is right? Its numbers differ from layout to layout, so you cannot compare
+# numbers. But RoPE makes a promise that any right version must keep. Turned by $e^{\mathrm{i}\alpha}$, a number's
+# product with the conjugate of another one, turned by $e^{\mathrm{i}\beta}$, depends on $\alpha - \beta$ only. The dot
+# product of two pairs is the real part of such a product. With $R_t$ for "turn as position $t$ does":
+#
+# $$(R_{t + s}\, q) \cdot (R_{u + s}\, k) = (R_t\, q) \cdot (R_u\, k) \quad \text{for every shift } s$$
+#
+# **Scores depend on distances only.** A test that checks this is worth more than one that compares with stored numbers:
+# it holds for every layout, width and base. You write it. It takes the rotation as an argument, so that you can put
+# anything to it.
+#
+# {{m19.shift_gap}}
+
+
+# %% exercise="m19.shift_gap"
+def shift_gap(rotate, q: Tensor, k: Tensor, positions: Tensor, speeds: Tensor, shift: int) -> float:
+    """How far the scores move when all positions grow by the same number: about 0 for a right rotation.
+
+    Args:
+        rotate: a function (x, positions, speeds) -> x with positions put in, such as `rotate_complex`.
+        q, k: queries and keys, shape (n, d); row j of either stands at positions[j].
+        positions: shape (n,), int64.
+        speeds: shape (d / 2,).
+        shift: by how much all positions grow.
+
+    Returns:
+        The largest absolute difference, over all pairs of a query and a key, between their score (dot product) at
+        the positions and their score at the positions + shift. A float.
+
+    >>> q, k = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    >>> shift_gap(lambda x, positions, speeds: x + positions[:, None], q, k, torch.tensor([0]), torch.ones(1), 3)
+    24.0
+    """
+    ### BEGIN SOLUTION
+    before, after = (
+        rotate(q, places, speeds) @ rotate(k, places, speeds).mT for places in (positions, positions + shift)
+    )
+    return float((after - before).abs().max())
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# All scores at once are a table: turned queries times the turned keys, transposed (`.mT`), shape (n, n). Make the table
+# twice, at two sets of positions.
+# </details>
+#
+# Now put some suspects to your test. Two of them are your own rotations. The others are bugs that trained without
+# any error message, or ideas that sound good.
+
+# %% demonstration=true
+gap, speeds_of, neighbours, halves = working(
+    "m19.shift_gap", "m19.rope_speeds", "m19.rotate_complex", "m19.rotate_halves"
+)
+generator = torch.Generator().manual_seed(0)
+q, k = torch.randn(2, 6, 16, generator=generator)
+suspects = {
+    "rotate_complex": neighbours,
+    "rotate_halves": halves,
+    "waves added to x": Suspect("added"),
+    "angles grow with position squared": Suspect("faster and faster"),
+    "one layout's angles, the other's partners": Suspect("mixed"),
+    "only one entry of each pair": Suspect("one alone"),
+    "mirrored instead of turned": Suspect("mirrored"),
+}
+print(f"scores without positions: up to {(q @ k.mT).abs().max():.1f}\n")
+for name, rotate in suspects.items():
+    print(f"{name:<42} shift gap {gap(rotate, q, k, torch.arange(6), speeds_of(16), shift=50):8.5f}")
+
+# %% [markdown]
+# **What you should see** Your two have a gap of rounding. Four others are caught. The last is no rotation, and passes:
+# two mirrors one after the other are a turn by the difference of their angles. The test asks for what you need, that
+# only distances count; not for how you get it.
+#
+# ## 4. Beyond the trained length
+#
+# A model has read texts of 64 tokens, and now gets one of 256. Its code does not mind: RoPE can turn by any position.
+# Its weights do. Move the distance in the picture beyond 63, and look at the slow pairs: they come to angles that no
+# text in training had. What the model makes of those is chance.
+
+# %% demonstration=true
+far_dial()
+
+# %% [markdown]
+# *No picture above? Run the cell (Shift+Enter). On a page without a running notebook, only a still picture or this
+# sentence stands here: the hand of one pair now and at the end of training, a table of the turns of all pairs, and the
+# score of a vector with itself, which falls and wavers as the distance grows.*
+#
+# **Try** Which pairs had come round at least once in training? For which does distance 100 bring something new? Choose
+# "linear": what becomes of pair 0 at distance 1?
+#
+# There are three ways to slow the hands down, so that a text that is $s$ times as long stays among known angles. $s$ is
+# the **factor**.
+#
+# **Linear** All speeds are divided by $s$ (*position interpolation*, [Chen et al.
+# 2023](https://arxiv.org/abs/2306.15595)). Nothing leaves the known range. But the fast hands now move $s$ times less
+# between neighbours, and the model has learnt to tell neighbours apart by them.
+#
+# **NTK-aware** Slow down the slow pairs by $s$, leave the fastest alone, and go smoothly in between. This is simple:
+# take a larger base. Pair $i$ has speed $base^{-2i/d}$; if the base is multiplied by $c$, it slows down by
+# $c^{\,2i/d}$. The last pair, $2i = d - 2$, should slow down by $s$:
+#
+# $$c^{\,(d-2)/d} = s \quad\Rightarrow\quad c = s^{\,d/(d-2)}$$
+#
+# (The name comes from the *neural tangent kernel*, a theory of what networks find hard to learn: fast waves.)
+#
+# {{m19.ntk_speeds}}
+
+
+# %% exercise="m19.ntk_speeds"
+def ntk_speeds(d: int, factor: float, base: float = 10000.0) -> Tensor:
+    """Speeds for texts that are `factor` times as long: those of a larger base.
+
+    Args:
+        d: width of a head, even, at least 4.
+        factor: how many times longer the texts are; at 1 nothing changes.
+        base: of the speeds in training.
+
+    Returns:
+        Shape (d / 2,), floats: the speeds of the base that slows pair d/2 - 1 down by exactly the factor.
+
+    >>> ntk_speeds(4, 2.0)
+    tensor([1.0000, 0.0050])
+    """
+    ### BEGIN SOLUTION
+    return rope_speeds(d, base * factor ** (d / (d - 2)))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# You have `rope_speeds(d, base)`. All that is new is which base you give it.
+# </details>
+#
+# **YaRN** looks at each pair and asks what training has shown it. In $L$ positions (`trained`), pair $i$ makes
+#
+# $$r_i = \frac{L\,\omega_i}{2\pi}$$
+#
+# turns. A pair with many turns has met every angle, often: keep its speed. A pair that did not come round once knows
+# only a part of the circle: divide its speed by $s$. Between two bounds, `slow` and `fast`, mix. With the **share**
+# $\gamma_i = (r_i - slow) / (fast - slow)$, cut off at 0 and at 1:
+#
+# $$\omega_i' = \gamma_i\,\omega_i + (1 - \gamma_i)\,\frac{\omega_i}{s}$$
+#
+# One thing more. In a longer text, softmax spreads its weight over more tokens. YaRN sharpens it: queries and keys are
+# both multiplied by $0.1 \ln s + 1$, a number that the authors found by trying.
+#
+# {{m19.yarn_speeds}}
+
+
+# %% exercise="m19.yarn_speeds"
+def yarn_speeds(
+    speeds: Tensor, factor: float, trained: int, slow: float = 1.0, fast: float = 32.0
+) -> tuple[Tensor, float]:
+    """Speeds of YaRN, and the factor for queries and keys.
+
+    Args:
+        speeds: those of training, shape (d / 2,).
+        factor: how many times longer the texts are.
+        trained: length of the texts in training, in positions.
+        slow, fast: turns within that length. A pair with `slow` or fewer is slowed down by the whole factor, one with
+            `fast` or more keeps its speed; between them both speeds are mixed, in proportion.
+
+    Returns:
+        (speeds, scale): floats of shape (d / 2,), and 0.1 ln(factor) + 1, a float.
+
+    >>> speeds, scale = yarn_speeds(torch.tensor([1.0, 0.5, 0.1]), 2.0, trained=63, slow=2.0, fast=9.0)
+    >>> speeds, round(scale, 3)
+    (tensor([1.0000, 0.3576, 0.0500]), 1.069)
+    """
+    ### BEGIN SOLUTION
+    turns = trained * speeds / (2 * math.pi)
+    share = ((turns - slow) / (fast - slow)).clamp(0, 1)
+    return share * speeds + (1 - share) * speeds / factor, 0.1 * math.log(factor) + 1
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint 1: step by step</summary>
+#
+# Three lines: the turns of each pair, the share of each pair, the mix. All are tensors of shape (d / 2,), no loop is
+# needed.
+# </details>
+# <details><summary>Hint 2: cutting off</summary>
+#
+# `tensor.clamp(0, 1)` makes everything below 0 a 0 and everything above 1 a 1.
+# </details>
+
+# %% demonstration=true
+far_dial(ntk_speeds, yarn_speeds)
+
+# %% question="m19.what_stays"
+
+# %% [markdown]
+# ### Experiment: how far back can it look?
+#
+# A text repeats itself: a random block of letters, again and again. After the first block every letter can be known.
+# The model has to find where the last letters stood before and say what came next, as the induction heads of ch10 do.
+# Here a decoder of two layers trains on texts of 32 tokens, with **your** rotation in its attention. Then it reads
+# longer texts, without any further training: the blocks are longer, so it must look further back than ever before.
+#
+# For each length, the speeds are scaled by your functions, with the factor that the length asks for.
+
+# %% demonstration=true
+rotate, speeds_of, ntk, yarn = working("m19.rotate_complex", "m19.rope_speeds", "m19.ntk_speeds", "m19.yarn_speeds")
+
+
+def turning(speeds: Tensor, scale: float = 1.0):
+    """What the decoder asks for queries and keys: your rotation at these speeds, times a scale."""
+    return lambda x, places: scale * rotate(x, places, speeds)
+
+
+d = 24  # of a head
+plain = speeds_of(d)
+curves = training_curves(f"Texts of {TRAINED} tokens that repeat themselves", 500).start()
+reader, run = train_echo(turning(plain), watch=curves)
+curves.finish()
+
+ways = {
+    "no scaling": lambda factor: (plain, 1.0),
+    "linear": lambda factor: (plain / factor, 1.0),
+    "NTK": lambda factor: (ntk(d, factor), 1.0),
+    "NTK, twice the factor": lambda factor: (ntk(d, 2 * factor if factor > 1 else 1.0), 1.0),
+    "YaRN": lambda factor: yarn(plain, factor, TRAINED, slow=1.0, fast=4.0),
+}
+shares = {way: [] for way in ways}
+for way, scaled in ways.items():
+    for length in LENGTHS:
+        reader.turn = turning(*scaled(length / TRAINED))
+        shares[way].append(recalled(reader, length))
+
+print(f"{reader.size:,} parameters, {run.step} steps, {run.seconds:.0f} CPU-seconds\n")
+print(f"letters recalled in texts of {'':<6}" + "".join(f"{length:>8}" for length in LENGTHS))
+for way, found in shares.items():
+    print(f"{way:<34}" + "".join(f"{share:>8.1%}" for share in found))
+figure, axes = plt.subplots()
+styles = (("o", plots.GREY), ("s", plots.KEY), ("^", plots.QUERY), ("v", plots.QUERY), ("D", plots.ATTENTION))
+for (way, found), (marker, colour) in zip(shares.items(), styles, strict=True):
+    axes.plot(LENGTHS, found, marker=marker, color=colour, label=way)
+axes.axvline(TRAINED, color=plots.GREY, linewidth=1)
+axes.axhline(1 / 24, color=plots.GREY, linewidth=1, linestyle=":", label="guessing")
+axes.set(xlabel="tokens in the text (trained on 32)", ylabel="letters recalled", ylim=(-0.03, 1.03))
+axes.set_title("Scaling the speeds of a trained model")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# PLACEHOLDER ECHO
+#
+# ## 5. Numbers longer than any in training
+#
+# Scaling keeps the angles in the known range. Is that enough to do something *new*, such as to add numbers that are
+# longer than any the model has seen? Here is the text of 47 + 85 = 132, with the last digit first, as in m18:
+#
+# ```
+# 740+580=231
+# ```
+#
+# All three numbers have the same number of **columns**, one more than the two numbers need: the highest one is there
+# for the last carry. Every digit of the sum then follows from the two digits of its column and what was carried, by
+# one rule for all columns. A model that has found the rule needs no longer numbers to train on.
+#
+# It does not find it. To fetch the digit of column 3, a model must look back by some number of tokens, and that number
+# changes with the length of the numbers. For 3 columns it is not what it is for 9.
+#
+# Who says that positions must count tokens? A position is an input like any other: you choose it. Let each digit's
+# place be its **column**, in all three numbers, and let the signs stand at place 0:
+#
+# | text | `7` | `4` | `0` | `+` | `5` | `8` | `0` | `=` | `2` | `3` | `1` |
+# |:---|:--|:--|:--|:--|:--|:--|:--|:--|:--|:--|:--|
+# | counted through | 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 |
+# | columns | 1 | 2 | 3 | 0 | 1 | 2 | 3 | 0 | 1 | 2 | 3 |
+#
+# A model that has just read the sum's digit of column $j$ has to write column $j + 1$. With RoPE, both digits that it
+# needs stand exactly **one step on**, whatever $j$ and however long the numbers. (Which tokens it may see is still
+# decided by the order of the text.)
+#
+# {{m19.digit_places}}
+
+
+# %% exercise="m19.digit_places"
+def digit_places(columns: int) -> Tensor:
+    """Places of the tokens of an addition "a+b=c" whose numbers have so many digits each, the last one first.
+
+    Args:
+        columns: digits of each of the three numbers, at least 1.
+
+    Returns:
+        Shape (3 * columns + 2,), int64: for a digit its column, counted from 1; for "+" and "=" 0.
+
+    >>> digit_places(2).tolist()
+    [1, 2, 0, 1, 2, 0, 1, 2]
+    """
+    ### BEGIN SOLUTION
+    number, sign = torch.arange(1, columns + 1), torch.tensor([0])
+    return torch.cat([number, sign, number, sign, number])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `torch.arange(1, columns + 1)` are the places of one number. `torch.cat` joins a list of 1-D tensors.
+# </details>
+#
+# ### Experiment: from 6 digits to 20
+#
+# Three models learn to add numbers of few digits, with **your** rotation in their attention. Then they are asked to add
+# longer ones, up to 20 digits.
+#
+# 1. *Counted through*: positions count tokens, as always. This one needs a larger model and numbers of up to 3 digits
+#    to learn its task at all.
+# 2. *Columns*: your `digit_places`; numbers of up to 6 digits, a model of one layer.
+# 3. *Columns, packed*: the same, but two additions stand in each text, one behind the other, and their columns begin at
+#    places drawn at random among 60. So whoever writes the second sum sees the digits of the first one, at distances of
+#    up to 60 steps, and must learn to leave them alone.
+
+# %% demonstration=true
+rotate, speeds_of, places = working("m19.rotate_complex", "m19.rope_speeds", "m19.digit_places")
+runs, rows = plan(places), []
+for name in ("counted through, RoPE", "columns, RoPE", "columns, packed, RoPE"):
+    one = runs[name]
+    speeds = speeds_of(one.d_model // one.heads, one.base)
+    curves = training_curves(name, one.steps).start()
+    rows.append(row(run_addition(one, lambda x, at, speeds=speeds: rotate(x, at, speeds), TESTED, curves)))
+    curves.finish()
+
+print("Share of faultless sums, by the digits of the two numbers\n")
+print(table(rows))
+figure, axes = plt.subplots()
+for one, (marker, colour) in zip(rows, (("o", plots.GREY), ("s", plots.KEY), ("D", plots.ATTENTION)), strict=True):
+    axes.plot(TESTED, list(one["accuracy"].values()), marker=marker, color=colour, label=one["name"])
+    axes.axvline(one["trained digits"], color=colour, linewidth=1, linestyle=":")
+axes.set(xlabel="digits of the numbers (dotted: the longest in training)", ylabel="sums without a fault")
+axes.set(ylim=(-0.03, 1.03), title="Adding longer numbers than those of training")
+axes.legend()
+plt.show()
+
+# %% [markdown]
+# PLACEHOLDER ADD RESULT
+#
+# ### All runs
+#
+# The same with other positions, three seeds each. The course made these runs with `tools/measure_m19.py`; its record is
+# `course/checkpoints/m19_runs.json`.
+
+# %% demonstration=true
+record = models.record("m19_runs")
+print(f"Measured with: {record['command']} ({record['processor']}, torch {record['torch']})\n")
+print(table(record["additions"]))
+print(f"\nAll of them together: {sum(one['seconds'] for one in record['additions']):.0f} CPU-seconds.")
+
+# %% [markdown]
+# PLACEHOLDER TABLE RESULT
+
+# %% question="m19.why_it_extrapolates"
+
+# %%
+progress("m19")
+
+# %% [markdown]
+# ## Recap
+#
+# PLACEHOLDER RECAP

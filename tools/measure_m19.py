@@ -1,0 +1,64 @@
+"""Make the runs of m19's tables and write their record: course/checkpoints/m19_runs.json.
+
+    python tools/measure_m19.py                         all runs, with seeds 0, 1 and 2 (some minutes on one core)
+    python tools/measure_m19.py "columns, packed, RoPE" some of them, without writing
+    python tools/measure_m19.py --seeds 1               fewer seeds
+
+One thread; the same machine and torch give the same numbers, others nearly the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from course.lab.addition import run_addition
+from course.lab.echo import LENGTHS, TRAINED, recalled, train_echo
+from course.supplied import m19
+from course.trained import FOLDER
+
+
+def main() -> None:
+    """Run what the command line names, or everything; print it, and write the record of everything."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", help="runs of m19.plan")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    plan = m19.plan(m19.digit_places)
+    rows = []
+    for name in options.names or plan:
+        for seed in range(options.seeds):
+            rows.append(m19.row(run_addition(replace(plan[name], seed=seed), lengths=m19.TESTED)))
+            print(m19.table(rows[-1:]), flush=True)
+    if not options.names:
+        echo = [scaled(seed) for seed in range(options.seeds)]
+        (FOLDER / "m19_runs.json").write_text(json.dumps(recorded(rows, echo), indent=1) + "\n", encoding="utf-8")
+
+
+def scaled(seed: int) -> dict[str, Any]:
+    """One reader of texts that repeat themselves, and what it recalls of longer ones under each scaling."""
+    model, run = train_echo(seed=seed)
+    shares: dict[str, list[float]] = {}
+    for way, speeds in m19.scalings(model.config.d_head, TRAINED).items():
+        shares[way] = []
+        for length in LENGTHS:
+            model.turn = m19.turning(m19.rotate_complex, *speeds(length / TRAINED))
+            shares[way].append(round(recalled(model, length), 4))
+        print(seed, way, shares[way], flush=True)
+    return {"seed": seed, "steps": run.step, "seconds": round(run.seconds, 1), "lengths": LENGTHS, "shares": shares}
+
+
+def recorded(rows: list[dict], echo: list[dict]) -> dict[str, Any]:
+    """All rows of both tables, and what they were made with."""
+    about = {"torch": torch.__version__, "python": platform.python_version(), "processor": "CPU, one thread, float32"}
+    return {"command": "python tools/measure_m19.py", "additions": rows, "echo": echo} | about
+
+
+if __name__ == "__main__":
+    main()
