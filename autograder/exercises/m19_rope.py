@@ -100,7 +100,9 @@ def _angles(positions, speeds):
 
 def _neighbours(x, angles):
     even, odd = x[..., 0::2].double(), x[..., 1::2].double()
-    return torch.stack([even * angles.cos() - odd * angles.sin(), even * angles.sin() + odd * angles.cos()], -1).flatten(-2)
+    return torch.stack(
+        [even * angles.cos() - odd * angles.sin(), even * angles.sin() + odd * angles.cos()], -1
+    ).flatten(-2)
 
 
 def _halves(x, angles):
@@ -168,7 +170,8 @@ class rotate_complex:
 
         def still_complex(x, positions, speeds):
             """You return complex numbers. `torch.view_as_real` gives the two parts of each back."""
-            return torch.view_as_complex(_neighbours(x, _angles(positions, speeds)).unflatten(-1, (-1, 2)).contiguous())
+            turned = _neighbours(x, _angles(positions, speeds)).float().unflatten(-1, (-1, 2))
+            return torch.view_as_complex(turned.contiguous())
 
         def real_part_only(x, positions, speeds):
             """You keep the real parts only and lose half of the entries. Both parts are wanted, side by side."""
@@ -723,7 +726,7 @@ class why_it_extrapolates:
     )
     c = (
         "Slower speeds, so that 20 columns fit into the angles of 6.",
-        "Its speeds were never changed. Slowed down, \"one step on\" would no longer be the step that it learnt.",
+        'Its speeds were never changed. Slowed down, "one step on" would no longer be the step that it learnt.',
     )
     d = (
         "More parameters than a model that adds 6 digits needs.",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from jaxtyping import Int
@@ -109,9 +108,7 @@ def run_addition(
         torch.set_num_threads(threads)
 
 
-def _run(
-    addition: Addition, turn: Turn | None, lengths: tuple[int, ...], watch: Callable[[Run], None]
-) -> Outcome:
+def _run(addition: Addition, turn: Turn | None, lengths: tuple[int, ...], watch: Callable[[Run], None]) -> Outcome:
     a = addition
     model = Decoder(
         Config(len(VOCABULARY), a.d_model, a.layers, a.heads, 4 * a.d_model, LONGEST, a.positions, base=a.base), a.seed

@@ -1,4 +1,4 @@
-"""What lesson m19 builds: speeds of RoPE, rotations in two ways, a test of them, two ways to scale, places of digits."""
+"""What lesson m19 builds: speeds of RoPE, two rotations, a test of them, two ways to scale, and places of digits."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def row(outcome: Outcome) -> dict[str, object]:
 
 
 def table(rows: list[dict]) -> str:
-    """Rows under one another, as text: the share of faultless sums by digits, and the step at which 99 % was reached."""
+    """Rows under one another, as text: shares of faultless sums by digits, and the step at which 99 % was reached."""
     digits = list(rows[0]["accuracy"])
     head = f"{'':<38}seed  trained  99 % at step" + "".join(f"{d:>7}" for d in digits)
     lines = [

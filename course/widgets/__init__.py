@@ -72,14 +72,14 @@ __all__ = [
 
 # These need torch, which takes a second to import: the chapters in NumPy do without.
 LATER = {
-    "far_dial": "far_dial",
+    "far_dial": "beyond",
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
     "patch_lab": "patching",
     "product_writer": "writing",
     "residual_bus": "bus",
-    "rotation_dial": "far_dial",
+    "rotation_dial": "beyond",
     "router_lab": "routing",
     "scaling_lab": "scaling",
     "whole_course": "assembly",

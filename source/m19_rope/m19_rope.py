@@ -459,7 +459,18 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# PLACEHOLDER ECHO
+# **What you should see** On texts of the trained length all ways are the same, and nearly every letter is recalled. At
+# twice that length the model without scaling has lost about half of it or more, and at four times it guesses. Scaling
+# helps a good deal, and without a single step of training. Which way helps most? Not the cleverest by name: linear
+# scaling and YaRN are ahead, and which of them leads changes from seed to seed. NTK by just the factor comes last. Its
+# *last* pair slows down enough, but those before it slow down by less, and leave the known angles. With twice the
+# factor it does better. At four times the length, none of them is good.
+#
+# **When this holds** For this small reader: 12 pairs, and texts so short that only the fastest pair came round more
+# than `fast` = 4 times in training. So YaRN has little to leave alone, and is close to linear scaling here. Models that
+# were trained on thousands of tokens have many fast pairs, and linear scaling blurs them all; there, NTK and YaRN were
+# found to be ahead, and a short training at the new length helped each of them (Peng et al. 2023). The same for three
+# seeds stands in the record below.
 #
 # ## 5. Numbers longer than any in training
 #
@@ -551,18 +562,32 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# PLACEHOLDER ADD RESULT
+# **What you should see** The first model is right on nearly all sums of up to 3 digits, and on **none** of 4. It has
+# RoPE, and RoPE did not help it: the step from one digit to its partner is longer than any before. The second has
+# learnt a rule that holds a little beyond its 6 digits, and then breaks down. The third, trained on the same 6 digits,
+# is right on nearly all sums of **20**.
+#
+# What was wrong with the second? All that it needs stands one step on, at every length. But a number of 20 columns also
+# has digits 7, 8, ... 20 steps on, and at such distances it has never seen a digit. What its attention does there,
+# nobody has taught it: a rotation by 7 steps may look rather like one by 1. The packed texts put digits at all those
+# distances, so that it learns to look away. **Beyond the trained length a model does right what its training pinned
+# down, and nothing else.**
 #
 # ### All runs
 #
-# The same with other positions, three seeds each. The course made these runs with `tools/measure_m19.py`; its record is
-# `course/checkpoints/m19_runs.json`.
+# Positions of three kinds, places of two kinds, texts of two kinds; several seeds. The course made these runs with
+# `tools/measure_m19.py`; its record is `course/checkpoints/m19_runs.json`. The column "99 % at step" says when the
+# longest sums of the training were learnt: by it you can judge how fast each of them learns.
 
 # %% demonstration=true
 record = models.record("m19_runs")
 print(f"Measured with: {record['command']} ({record['processor']}, torch {record['torch']})\n")
 print(table(record["additions"]))
-print(f"\nAll of them together: {sum(one['seconds'] for one in record['additions']):.0f} CPU-seconds.")
+print("\nLetters recalled, by the tokens in the text (trained on 32)")
+for one in record["echo"]:
+    for way, found in one["shares"].items():
+        print(f"   seed {one['seed']}  {way:<24}" + "".join(f"{share:>8.1%}" for share in found))
+print(f"\nAll sums together: {sum(one['seconds'] for one in record['additions']):.0f} CPU-seconds.")
 
 # %% [markdown]
 # PLACEHOLDER TABLE RESULT
@@ -575,4 +600,18 @@ progress("m19")
 # %% [markdown]
 # ## Recap
 #
-# PLACEHOLDER RECAP
+# RoPE turns pairs of numbers, which is to multiply complex ones; the proof that it is right is a test, that scores
+# depend on distances only. Beyond the trained length slow pairs come to angles that the model does not know; scaling
+# takes them back among known ones, at a price for the fast ones. To do something at a new length, though, the task's
+# own distances have to be those of training: there the choice of *places* did what no speed could.
+#
+# **Now you can read** [Su et al. 2021](https://arxiv.org/abs/2104.09864), RoFormer; [Peng et al.
+# 2023](https://arxiv.org/abs/2309.00071), YaRN; [Ruoss et al. 2023](https://arxiv.org/abs/2305.16843), Randomized
+# Positional Encodings; [Zhou et al. 2024](https://arxiv.org/abs/2402.09371), Transformers Can Achieve Length
+# Generalization But Not Robustly; [McLeish et al. 2024](https://arxiv.org/abs/2405.17399), Transformers Can Do
+# Arithmetic with the Right Embeddings; [Cho et al. 2024](https://arxiv.org/abs/2405.20671), Position Coupling; and
+# `modeling_rope_utils.py` of the library transformers, where your functions stand beside their relatives.
+#
+# **Next** m20 asks what to feed a model and in which order. Back to [m18 Teaching a Transformer to
+# multiply](../m18_multiply_cot/m18_multiply_cot.ipynb) or [ch04 Positional
+# encoding](../ch04_positional_encoding/ch04_positional_encoding.ipynb).

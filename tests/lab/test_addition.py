@@ -13,7 +13,7 @@ from course.lab import addition
 from course.lab.addition import GAP, Addition, additions, asked, right, run_addition, starts, text
 from course.lab.decoder import Config, Decoder
 from course.lab.multiplication import IGNORED
-from course.supplied.m19 import digit_places, plan, row, rope_speeds, rotate_complex, table, turning
+from course.supplied.m19 import digit_places, plan, rope_speeds, rotate_complex, row, table, turning
 
 COLUMNS = Addition("columns", places=digit_places, digits=2, d_model=16, heads=2, steps=3, batch=4)
 NAMES = list(plan(digit_places))

@@ -140,7 +140,7 @@ class digit_places:
 
     def a_list(columns):
         number = list(range(1, columns + 1))
-        return torch.tensor(number + [0] + number + [0] + number)
+        return torch.tensor([*number, 0, *number, 0, *number])
 
     def repeated(columns):
         return torch.arange(columns + 1).repeat(3)[1:]

@@ -1,5 +1,5 @@
-"""m19 against transformers (GPT-J's and Llama's rotary embeddings, the scaled speeds of modeling_rope_utils) and against
-the decoder of the laboratory."""
+"""m19 against transformers (the rotary embeddings of GPT-J and Llama, the scaled speeds of modeling_rope_utils) and
+against the decoder of the laboratory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RoPE beyond the trained length: how far a pair has turned, and the score over the distance, under each scaling (m19)."""
+"""RoPE beyond the trained length: how far a pair has turned, and the score over the distance, scaled or not (m19)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch
 
 from course import plots
 from course.supplied import m19
-from course.widgets.base import Card, Driven, Drawn, column
+from course.widgets.base import Card, Drawn, Driven, column
 from course.widgets.rope_dial import RopeDial
 from course.widgets.sinusoid_map import whole
 from course.widgets.views import Curves, Heatmap, Plane, number_text
 
 D, TRAINED, FACTOR = 16, 64, 4  # entries of a head, positions in training, how many times longer the text is
-FARTHEST = TRAINED * FACTOR
+FARTHEST = (TRAINED - 1) * FACTOR  # the distance that linear scaling just takes back to the known ones
 BOUNDS = (0.5, 4.0)  # turns in training, for YaRN: suitable for so short a text
 WAYS = ("none", "linear", "NTK", "YaRN")
 Function = Callable[..., Any] | None
@@ -39,10 +39,10 @@ class FarDial(Card):
                 _numbers(m19.yarn_speeds, plain, float(FACTOR), TRAINED, *BOUNDS), "yarn_speeds",
             ),
         }  # fmt: skip
-        self.distance = whole(100, 0, FARTHEST - 1, "distance", 340)
+        self.distance = whole(100, 0, FARTHEST, "distance", 340)
         self.way = w.ToggleButtons(options=WAYS, description="scaling", style={"button_width": "auto"})
         self.pair = w.ToggleButtons(
-            options=list(range(D // 2)), value=5, description="pair i", style={"button_width": "auto"}
+            options=list(range(D // 2)), value=3, description="pair i", style={"button_width": "auto"}
         )
         self.plane = Plane(
             limit=1.25, description="A plane with the hand of one pair, at this distance and at the end of training"
@@ -73,14 +73,21 @@ class FarDial(Card):
         drawn = self.drawn()
         speeds, greyed = drawn.values[0], drawn.source == "course" and self.way.value in ("NTK", "YaRN")
         pair, distance = self.pair.value, self.distance.value
-        self.plane.show(vectors=self._hands(speeds), greyed=greyed, title=f"Pair {pair} after {distance} steps",
-                        note=self._note(speeds))  # fmt: skip
-        self.curves.show(series=self.series(speeds), marker=float(distance), greyed=greyed,
-                         note=f"Solid: distances that training has seen, up to {TRAINED - 1}. Dashed: beyond.")  # fmt: skip
+        self.plane.show(
+            vectors=self._hands(speeds), greyed=greyed, title=f"Pair {pair} after {distance} steps",
+            note=self._note(speeds),
+        )  # fmt: skip
+        self.curves.show(
+            series=self.series(speeds), marker=float(distance), greyed=greyed,
+            note=f"Solid: distances that training has seen, up to {TRAINED - 1}. Dashed: beyond.",
+        )  # fmt: skip
         turns = [self.plain * (TRAINED - 1), speeds * distance]
         wrong = np.array([np.zeros(D // 2, bool), drawn.wrong()])
-        self.table.show(values=np.array(turns) / (2 * math.pi), wrong=wrong, greyed=greyed,
-                        expected=np.array([turns[0], drawn.expected[0] * distance]) / (2 * math.pi))  # fmt: skip
+        expected = [turns[0], drawn.expected[0] * distance]
+        self.table.show(
+            values=np.array(turns) / (2 * math.pi), wrong=wrong, greyed=greyed,
+            expected=np.array(expected) / (2 * math.pi),
+        )  # fmt: skip
         self.say(drawn if self.way.value in ("NTK", "YaRN") else self._said(speeds))
 
     def _said(self, speeds: np.ndarray) -> Drawn:
@@ -115,9 +122,9 @@ class FarDial(Card):
         for name, used, role in (("no scaling", self.plain, "key"), (self.way.value, speeds, "attention")):
             if name == "none":
                 continue
-            score = np.cos(np.outer(np.arange(FARTHEST), used)).mean(axis=1)
+            score = np.cos(np.outer(np.arange(FARTHEST + 1), used)).mean(axis=1)
             for part, dashed in ((slice(0, TRAINED), False), (slice(TRAINED - 1, None), True)):
-                x = np.arange(FARTHEST)[part]
+                x = np.arange(FARTHEST + 1)[part]
                 made.append({"name": name + " (beyond)" * dashed, "x": x, "y": score[part], "role": role,
                              "dashed": dashed})  # fmt: skip
         return made
@@ -136,8 +143,8 @@ class FarDial(Card):
         left.legend()
         pairs = np.arange(D // 2)
         right.bar(pairs - 0.2, self.plain * (TRAINED - 1) / (2 * math.pi), 0.4, color=plots.GREY, label="in training")
-        right.bar(pairs + 0.2, speeds * (FARTHEST - 1) / (2 * math.pi), 0.4, color=plots.ATTENTION, hatch="//",
-                  edgecolor="white", label=f"at distance {FARTHEST - 1}")  # fmt: skip
+        right.bar(pairs + 0.2, speeds * FARTHEST / (2 * math.pi), 0.4, color=plots.ATTENTION, hatch="//",
+                  edgecolor="white", label=f"at distance {FARTHEST}")  # fmt: skip
         right.set(xlabel="pair", ylabel="turns", title=f"Scaling: {self.way.value}", yscale="log")
         right.legend()
         return figure
