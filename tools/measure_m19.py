@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from course.lab.addition import run_addition
-from course.lab.echo import LENGTHS, TRAINED, recalled, train_echo
+from course.lab.decoder import Positions
+from course.lab.echo import GOAL, LENGTHS, RACE, TRAINED, recalled, train_echo
 from course.supplied import m19
 from course.trained import FOLDER
 
@@ -38,7 +39,8 @@ def main() -> None:
             print(m19.table(rows[-1:]), flush=True)
     if not options.names:
         echo = [scaled(seed) for seed in range(options.seeds)]
-        (FOLDER / "m19_runs.json").write_text(json.dumps(recorded(rows, echo), indent=1) + "\n", encoding="utf-8")
+        race = [raced(positions, seed) for seed in range(options.seeds) for positions in ("learned", "rope")]
+        (FOLDER / "m19_runs.json").write_text(json.dumps(recorded(rows, echo, race), indent=1) + "\n", encoding="utf-8")
 
 
 def scaled(seed: int) -> dict[str, Any]:
@@ -54,10 +56,18 @@ def scaled(seed: int) -> dict[str, Any]:
     return {"seed": seed, "steps": run.step, "seconds": round(run.seconds, 1), "lengths": LENGTHS, "shares": shares}
 
 
-def recorded(rows: list[dict], echo: list[dict]) -> dict[str, Any]:
-    """All rows of both tables, and what they were made with."""
+def raced(positions: Positions, seed: int) -> dict[str, Any]:
+    """After how many steps, of RACE at most, a reader recalls GOAL of the letters."""
+    _, run = train_echo(steps=RACE, seed=seed, positions=positions, until=GOAL)
+    reached = run.step if run.errors == 0 else None
+    print(seed, positions, reached, flush=True)
+    return {"positions": positions, "seed": seed, "reached at": reached, "seconds": round(run.seconds, 1)}
+
+
+def recorded(rows: list[dict], echo: list[dict], race: list[dict]) -> dict[str, Any]:
+    """All rows of the three tables, and what they were made with."""
     about = {"torch": torch.__version__, "python": platform.python_version(), "processor": "CPU, one thread, float32"}
-    return {"command": "python tools/measure_m19.py", "additions": rows, "echo": echo} | about
+    return {"command": "python tools/measure_m19.py", "additions": rows, "echo": echo, "race": race} | about
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from course.lab.decoder import Config, Decoder, Heads, Positions
 from course.lab.multiplication import IGNORED
-from course.lab.training import Recipe, Run, train
+from course.lab.training import Recipe, Run, one_thread, train
 
 __all__ = ["VOCABULARY", "Addition", "Outcome", "additions", "run_addition", "text"]
 
@@ -100,15 +100,13 @@ def run_addition(
     watch: Callable[[Run], None] = lambda run: None,
 ) -> Outcome:  # fmt: skip
     """Train in one thread, with a rotation of one's own if `turn` is given; examine on numbers of these `lengths`."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return _run(addition, turn, lengths, watch)
-    finally:
-        torch.set_num_threads(threads)
 
 
-def _run(addition: Addition, turn: Turn | None, lengths: tuple[int, ...], watch: Callable[[Run], None]) -> Outcome:
+def _run(
+    addition: Addition, turn: Turn | None, lengths: tuple[int, ...], watch: Callable[[Run], None]
+) -> Outcome:  # fmt: skip
     a = addition
     model = Decoder(
         Config(len(VOCABULARY), a.d_model, a.layers, a.heads, 4 * a.d_model, LONGEST, a.positions, base=a.base), a.seed

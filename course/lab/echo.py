@@ -14,13 +14,15 @@ import torch
 from jaxtyping import Int
 from torch import Generator, Tensor
 
-from course.lab.decoder import Config, Decoder, Heads
+from course.lab.decoder import Config, Decoder, Heads, Positions
 from course.lab.multiplication import IGNORED
-from course.lab.training import Recipe, Run, train
+from course.lab.training import Recipe, Run, one_thread, train
 
-__all__ = ["LENGTHS", "LETTERS", "TRAINED", "echoes", "recalled", "train_echo"]
+__all__ = ["GOAL", "LENGTHS", "LETTERS", "RACE", "TRAINED", "echoes", "recalled", "train_echo"]
 
 LETTERS, TRAINED = 24, 32  # letters of the alphabet; tokens of a text in training
+GOAL, RACE = 0.9, 900  # of letters recalled, and the steps in which to get there
+LONGEST = 256  # tokens that a model can read
 LENGTHS = (32, 48, 64, 96, 128)  # on which it is examined
 Lines = Int[Tensor, "N T"]
 
@@ -39,19 +41,24 @@ def echoes(count: int, length: int, generator: Generator) -> tuple[Lines, Lines]
 
 def train_echo(
     turn: Callable[[Heads, Tensor], Heads] | None = None, steps: int = 500, seed: int = 0,
-    watch: Callable[[Run], None] = lambda run: None,
+    watch: Callable[[Run], None] = lambda run: None, positions: Positions = "rope", until: float = 2.0,
 ) -> tuple[Decoder, Run]:  # fmt: skip
-    """A model of two layers with RoPE, trained on texts of `TRAINED` tokens; rotated by `turn`, if it is given."""
-    model = Decoder(Config(LETTERS, 48, 2, 2, 192, length=10_000, positions="rope"), seed)
+    """A model of two layers, trained on texts of `TRAINED` tokens; with RoPE it is rotated by `turn`, if given.
+
+    It stops before its `steps` as soon as it recalls a share of `until`.
+    """
+    model = Decoder(Config(LETTERS, 48, 2, 2, 192, length=LONGEST, positions=positions), seed)
     model.turn = turn
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         return echoes(32, TRAINED, Generator().manual_seed(1_000_003 * seed + step))
 
     def errors(model: Decoder) -> dict[str, float]:
-        return {"errors": 1, "recalled": recalled(model, TRAINED)}
+        share = recalled(model, TRAINED)
+        return {"errors": 0 if share >= until else 1, "recalled": share}
 
-    return model, train(model, Recipe(steps=steps), batch, errors, bar=False, watch=watch)
+    with one_thread():
+        return model, train(model, Recipe(steps=steps, check_every=25), batch, errors, bar=False, watch=watch)
 
 
 @torch.no_grad()

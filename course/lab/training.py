@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from course.lab.decoder import Decoder
 from course.lab.muon import Muon
 
-__all__ = ["Recipe", "Run", "drawn", "train"]
+__all__ = ["Recipe", "Run", "drawn", "one_thread", "train"]
 
 Batch = Callable[[int], tuple[Tensor, ...]]
 Errors = Callable[[Decoder], int | dict[str, float]]
@@ -122,6 +122,17 @@ def drawn(inputs: Tensor, targets: Tensor, size: int, seed: int) -> Batch:
 def precision(device: torch.device) -> AbstractContextManager:
     """bfloat16 for the products on a GPU, float32 elsewhere: most CPUs are many times slower in bfloat16."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread, and then as before: the smallest models are slower with two."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 # ---- optimisers and their rates -------------------------------------------------------------------------------------

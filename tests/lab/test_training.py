@@ -19,7 +19,7 @@ from course.lab import training
 from course.lab.decoder import Config, Decoder
 from course.lab.multiplication import VOCABULARY, all_pairs, evaluate, lines, targets
 from course.lab.muon import Muon
-from course.lab.training import Recipe, drawn, optimisers_of, rate, train
+from course.lab.training import Recipe, drawn, one_thread, optimisers_of, rate, train
 from tests.lab.killed import RECIPE, short_training
 
 CONFIG = Config(len(VOCABULARY), d_model=32, layers=1, heads=2, d_ff=128, length=10)
@@ -46,6 +46,24 @@ def test_it_learns_the_products_of_one_digit_and_stops_there(optimiser):
     assert run.tokens == run.step * 64 * 9
     assert len(run.losses) == run.step
     assert 0 < run.checks[0]["seconds"] < run.seconds
+
+
+def test_one_thread_and_then_as_before():
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_batch_may_say_where_its_tokens_stand():
+    config = replace(CONFIG, positions="rope")
+    moved = [(*BATCH(step), torch.arange(9).expand(64, 9) * by) for step, by in ((0, 1), (1, 1), (0, 3))]
+    plain, counted, spread = (
+        train(Decoder(config), Recipe(steps=1), batch, lambda _: 1, bar=False).losses
+        for batch in (BATCH, lambda step: moved[step], lambda step: moved[2])
+    )
+    assert plain == counted
+    assert plain != spread
 
 
 def test_it_ends_with_a_check_though_something_is_wrong():
