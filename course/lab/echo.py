@@ -18,10 +18,10 @@ from course.lab.decoder import Config, Decoder, Heads, Positions
 from course.lab.multiplication import IGNORED
 from course.lab.training import Recipe, Run, one_thread, train
 
-__all__ = ["GOAL", "LENGTHS", "LETTERS", "RACE", "TRAINED", "echoes", "recalled", "train_echo"]
+__all__ = ["GOALS", "LENGTHS", "LETTERS", "RACE", "TRAINED", "echoes", "reached", "recalled", "train_echo"]
 
 LETTERS, TRAINED = 24, 32  # letters of the alphabet; tokens of a text in training
-GOAL, RACE = 0.9, 900  # of letters recalled, and the steps in which to get there
+GOALS, RACE = (0.5, 0.8, 0.9), 900  # shares of letters recalled, and the steps in which to get there
 LONGEST = 256  # tokens that a model can read
 LENGTHS = (32, 48, 64, 96, 128)  # on which it is examined
 Lines = Int[Tensor, "N T"]
@@ -67,3 +67,8 @@ def recalled(model: Decoder, length: int, count: int = 64) -> float:
     inputs, targets = echoes(count, length, Generator().manual_seed(10_007 + length))
     said = model(inputs).argmax(-1)
     return (said == targets)[targets != IGNORED].float().mean().item()
+
+
+def reached(run: Run) -> list[int | None]:
+    """For each share of GOALS, the step of the first evaluation that found it; None if none did."""
+    return [next((int(c["step"]) for c in run.checks if c["recalled"] >= goal), None) for goal in GOALS]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from course.lab.echo import LENGTHS, LETTERS, TRAINED, echoes, recalled, train_echo
+from course.lab.echo import LENGTHS, LETTERS, TRAINED, echoes, reached, recalled, train_echo
 from course.lab.multiplication import IGNORED
+from course.lab.training import Run
 from course.supplied.m19 import rope_speeds, rotate_complex, scalings, turning, yarn_speeds
 
 
@@ -36,3 +37,13 @@ def test_without_a_factor_every_scaling_is_none():
     assert torch.equal(found, yarn_speeds(rope_speeds(24), 4.0, TRAINED, 1.0, 4.0)[0])
     assert scale > 1
     assert LENGTHS[0] == TRAINED
+
+
+def test_goals_count_from_their_first_evaluation():
+    checks = [{"step": step, "recalled": share} for step, share in ((25, 0.4), (50, 0.6), (75, 0.4), (100, 0.85))]
+    assert reached(Run(checks=checks)) == [50, 100, None]
+
+
+def test_a_race_ends_at_its_goal():
+    _, run = train_echo(steps=60, positions="learned", until=0.0)
+    assert (run.step, run.errors) == (25, 0)
