@@ -23,9 +23,8 @@ from course.lab.echo import GOALS, LENGTHS, RACE, TRAINED, reached, recalled, tr
 from course.supplied import m19
 from course.trained import FOLDER
 
-
 # how many seeds at most of the larger models, which take three times as long; the last two do not learn their task
-FEWER = {
+ONLY = {
     "counted through, learned": 2, "counted through, RoPE": 2, "counted through, no positions": 1,
     "counted through, RoPE, packed": 1,
 }  # fmt: skip
@@ -41,7 +40,7 @@ def main() -> None:
     plan = m19.plan(m19.digit_places)
     rows = []
     for name in options.names or plan:
-        for seed in range(min(options.seeds, FEWER.get(name, options.seeds))):
+        for seed in range(min(options.seeds, ONLY.get(name, options.seeds))):
             rows.append(m19.row(run_addition(replace(plan[name], seed=seed), lengths=m19.TESTED)))
             print(m19.table(rows[-1:]), flush=True)
     if not options.names:

@@ -167,7 +167,7 @@ def row(outcome: Outcome) -> dict[str, object]:
     return {
         "name": a.name, "seed": a.seed, "trained digits": a.digits, "parameters": outcome.model.size,
         "steps": run.step, "99 % at": outcome.learnt_at, "seconds": round(run.seconds, 1),
-        "accuracy": {str(digits): share for digits, share in outcome.accuracy.items()},
+        "accuracy": {str(digits): round(share, 4) for digits, share in outcome.accuracy.items()},
     }  # fmt: skip
 
 

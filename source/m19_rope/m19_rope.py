@@ -324,10 +324,11 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# **What you should see** Both curves rise at about the same step: to find out *that* there is something to look up takes
-# either as long. Then they part. RoPE goes on to 90 % at once, the table needs more than twice as many steps in all. (A
-# likely reason: the rarer a place and a distance come together in the texts, the later a table has them right.) So "how
-# many times faster?" has no single answer: here it is nearly 1 or nearly 3, depending on the goal that you set.
+# **What you should see** Both curves rise at about the same step: finding out *that* there is something to look up
+# takes either of them as long. Then they part. RoPE goes on to 90 % at once, the table needs more than twice as many
+# steps in all. (A likely reason: the rarer a place and a distance come together in the texts, the later a table has
+# them right.) So "how many times faster?" has no single answer: here it is nearly 1, or more than 2, depending on
+# the goal that you set.
 #
 # **When this holds** For this text, in which many places and distances matter, and these sizes. In a text of fixed
 # width, where each thing always stands in its place, a table has nothing to learn anew: there, RoPE was *not* faster.
@@ -643,7 +644,7 @@ print(f"\nAll sums together: {sum(one['seconds'] for one in record['additions'])
 # was drawn. With columns that always begin at 1 it did not even learn the sums it was shown.
 #
 # And the speed? Counted through, where everything has its place, the table learns its sums sooner than RoPE does. With
-# columns from random starts, or packed, the two are about equal. Only where columns always begin at 1 is RoPE far
+# columns from random starts, or packed, RoPE is ahead by a little. Only where columns always begin at 1 is it far
 # ahead, and there the table hardly learns at all.
 #
 # **When this holds** For models of one or two layers and some ten thousand parameters, sums with the last digit first
