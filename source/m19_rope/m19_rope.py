@@ -325,10 +325,10 @@ plt.show()
 
 # %% [markdown]
 # **What you should see** Both curves rise at about the same step: finding out *that* there is something to look up
-# takes either of them as long. Then they part. RoPE goes on to 90 % at once, the table needs more than twice as many
-# steps in all. (A likely reason: the rarer a place and a distance come together in the texts, the later a table has
-# them right.) So "how many times faster?" has no single answer: here it is nearly 1, or more than 2, depending on
-# the goal that you set.
+# takes either of them as long. Then they part. RoPE goes on to 90 % at once; the table needs more than twice as many
+# steps in all, or does not get there (the record in section 6 has a seed of either kind). A likely reason: the rarer a
+# place and a distance come together in the texts, the later a table has them right. So "how many times faster?" has no
+# single answer: here it is nearly 1, or more than 2, depending on the goal that you set.
 #
 # **When this holds** For this text, in which many places and distances matter, and these sizes. In a text of fixed
 # width, where each thing always stands in its place, a table has nothing to learn anew: there, RoPE was *not* faster.
