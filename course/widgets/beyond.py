@@ -52,8 +52,8 @@ class FarDial(Card):
             description="The score of two equal vectors over their distance, with and without scaling",
         )  # fmt: skip
         self.table = Heatmap(
-            row_labels=["in training, at most", "now"], column_labels=[str(i) for i in range(D // 2)],
-            column_title="pair", title="Turns of each pair", legend=False, vmin=0.0, vmax=10.0,
+            row_labels=["training", "now"], column_labels=[str(i) for i in range(D // 2)],
+            column_title="pair", title="Turns of each pair: at most in training, and now", legend=False, vmin=0.0, vmax=10.0,
             description="Table of the turns of each pair: at most in training, and at this distance",
         )  # fmt: skip
         super().__init__(

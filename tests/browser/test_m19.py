@@ -41,4 +41,4 @@ def test_m19_dials_turn_and_a_model_adds(open_lesson: OpenLesson) -> None:
     lesson.notebook.py(f"__import__('os').environ.update({FEWER}='4')")
     first = 'rotate, speeds_of, places = working("m19.rotate_complex", "m19.rope_speeds", "m19.digit_places")'
     expect(lesson.run(first).get_by_text("Share of faultless sums")).to_be_visible()
-    lesson.picture("m19-light-sums", first)
+    lesson.picture("m19-dark-sums", first)
