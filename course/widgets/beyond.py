@@ -53,7 +53,8 @@ class FarDial(Card):
         )  # fmt: skip
         self.table = Heatmap(
             row_labels=["training", "now"], column_labels=[str(i) for i in range(D // 2)],
-            column_title="pair", title="Turns of each pair: at most in training, and now", legend=False, vmin=0.0, vmax=10.0,
+            column_title="pair", legend=False, vmin=0.0, vmax=10.0,
+            title="Turns of each pair: at most in training, and now",
             description="Table of the turns of each pair: at most in training, and at this distance",
         )  # fmt: skip
         super().__init__(
