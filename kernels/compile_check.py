@@ -4,7 +4,8 @@
         print(kernel)
 
 The code runs in a process of its own, where kernels are compiled for a GPU that need not be there and never launched.
-In a shell: `python -m kernels.compile_check FILE.py 90` (80: A100, 90: H100 and H200, 100: B200).
+In a shell: `python -m kernels.compile_check FILE.py 90` (80: A100, 90: H100 and H200, 100: B200); with `--all` instead
+of a file, every kernel, dtype and tiling of this package (minutes).
 """
 
 from __future__ import annotations
@@ -188,9 +189,12 @@ def _resources(kernel: Any, arch: int) -> Compiled:
 
 
 def main(source: str, arch: str = "90", result: str | None = None) -> None:
-    """Compile what a file launches; write the resources as JSON, or print them."""
+    """Compile what a file launches, or with --all everything that ships; write the resources as JSON, or print them."""
     with _compile_only(int(arch)) as compiled:
-        runpy.run_path(source, run_name="launches")
+        if source == "--all":
+            runpy.run_module("kernels.shipped")["everything"]()
+        else:
+            runpy.run_path(source, run_name="launches")
     kernels = [_resources(kernel, int(arch)) for kernel in compiled.values()]
     if result:
         Path(result).write_text(json.dumps([dataclasses.asdict(kernel) for kernel in kernels]), encoding="utf-8")

@@ -42,23 +42,23 @@ def tilings(d: int, item: int) -> list[Tiling]:
 
 
 @functools.lru_cache(maxsize=64)
-def _autotuned(kernel: Any, tiling: tuple[Tiling, ...], key: tuple[str, ...], pre_hook: Any) -> Any:
+def _autotuned(kernel: Any, tried: tuple[Tiling, ...], shape_blocks: Callable[[dict], None] | None) -> Any:
     configs = [
-        triton.Config({"BM": bm, "BN": bn}, num_warps=warps, num_stages=stages, pre_hook=pre_hook)
-        for bm, bn, warps, stages in tiling
+        triton.Config({"BM": bm, "BN": bn}, num_warps=warps, num_stages=stages, pre_hook=shape_blocks)
+        for bm, bn, warps, stages in tried
     ]
-    return triton.autotune(configs, key=list(key))(kernel)
+    return triton.autotune(configs, key=["queries", "keys", "CAUSAL"])(kernel)
 
 
 def choose(
-    kernel: Any, d: int, item: int, tiling: Tiling | None, shape_blocks: Callable[[dict], None] | None = None
+    kernel: Any, tried: list[Tiling], tiling: Tiling | None, shape_blocks: Callable[[dict], None] | None = None
 ) -> tuple[Any, dict[str, Any]]:
-    """(kernel, options): with the tiling given, or an autotuned kernel that tries all once for each size.
+    """(kernel, options): with the tiling given, or an autotuned kernel that tries several, once for each size.
 
-    `shape_blocks` gives the tensor descriptors the tiles' shapes, when these are known.
+    `shape_blocks` gives the tensor descriptors among the arguments the tiles' shapes, when these are known.
     """
     if tiling is None:
-        return _autotuned(kernel, tuple(tilings(d, item)), ("queries", "keys", "CAUSAL"), shape_blocks), {}
+        return _autotuned(kernel, tuple(tried), shape_blocks), {}
     bm, bn, warps, stages = tiling
     return kernel, {"BM": bm, "BN": bn, "num_warps": warps, "num_stages": stages}
 

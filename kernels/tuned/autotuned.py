@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kernels._backend import launch, triton
 from kernels.flash_attention import _flash_forward
-from kernels.tuned._host import Tiling, choose, factor_of, require, results
+from kernels.tuned._host import Tiling, choose, factor_of, require, results, tilings
 from kernels.tuned.descriptors import grid_of
 
 
@@ -29,7 +29,7 @@ def attend_autotuned(
     q, k, v = (tensor if tensor.stride(3) == 1 else tensor.contiguous() for tensor in (q, k, v))
     out, lse = results(q)
     (batch, heads, queries, d), (kv_heads, keys) = q.shape, k.shape[1:3]
-    kernel, options = choose(_flash_forward, d, q.element_size(), tiling)
+    kernel, options = choose(_flash_forward, tilings(d, q.element_size()), tiling)
     factor = factor_of(scale, d)
     if out.numel() and k.numel():
         launch(kernel, grid_of(batch, heads, queries))(

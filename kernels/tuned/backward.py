@@ -9,7 +9,6 @@ keys, which at d = 128 leave hardly any.
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from kernels._backend import launch, tl, triton
 from kernels.flash_attention import LOG2_E, _keys_of, _sees
-from kernels.tuned._host import Tiling, described, factor_of, require
+from kernels.tuned._host import Tiling, choose, described, factor_of, require
 from kernels.tuned.persistent import attend_persistent
 
 # For (the kernel of keys, the kernel of queries); the first of each is the one without trials.
@@ -145,36 +144,27 @@ def _shape_blocks(arguments: dict[str, Any]) -> None:
             arguments[name].block_shape = [1, 1, arguments[rows], arguments["BD"]]
 
 
-@functools.lru_cache(maxsize=64)
-def _autotuned(kernel: Any, tilings: tuple[Tiling, ...]) -> Any:
-    configs = [
-        triton.Config({"BM": bm, "BN": bn}, num_warps=warps, num_stages=stages, pre_hook=_shape_blocks)
-        for bm, bn, warps, stages in tilings
-    ]
-    return triton.autotune(configs, key=["queries", "keys", "CAUSAL"])(kernel)
-
-
 def _launch(kernel: Any, tilings: list[Tiling], tiling: Tiling | None, grid: Any, *args: Any, **named: Any) -> None:
     """Launch with a tiling, or with the best of several on a GPU; `args` begins with q, k, v, dout, lse, delta."""
-    bm, bn, warps, stages = tiling or tilings[0]
-    d = args[0].shape[3]
-    bd = max(16, triton.next_power_of_2(d))
+    bm, bn = (tiling or tilings[0])[:2]
+    bd = max(16, triton.next_power_of_2(args[0].shape[3]))
+    chosen, options = choose(kernel, tilings, tiling, _shape_blocks)
     rows = (bm, bn, bn, bm, None, None, *(bm if kernel is _tuned_backward_queries else bn for _ in args[6:8]))
     tensors = [
         value if size is None or not isinstance(value, Tensor) else described(value, size, bd)
         for value, size in zip(args, (*rows, *(None for _ in args[8:])), strict=True)
     ]
-    options = {"BM": bm, "BN": bn, "num_warps": warps, "num_stages": stages} if tiling else {}
-    launch(kernel if tiling else _autotuned(kernel, tuple(tilings)), grid)(
-        *tensors, BD=bd, PRECISION="ieee", **options, **named
-    )
+    launch(chosen, grid)(*tensors, BD=bd, PRECISION="ieee", **options, **named)
 
 
 def attend_backward_tuned(
     q: Tensor, k: Tensor, v: Tensor, out: Tensor, lse: Tensor, dout: Tensor, *,
-    causal: bool = False, scale: float | None = None, tiling: Tiling | None = None,
+    causal: bool = False, scale: float | None = None, tiling: tuple[Tiling, Tiling] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    """The gradients of q, k and v from the inputs and results of a rung and the gradient of its first result."""
+    """The gradients of q, k and v from the inputs and results of a rung and the gradient of its first result.
+
+    `tiling` is that of the kernel of keys and that of the kernel of queries.
+    """
     (batch, heads, queries, d), (kv_heads, keys) = q.shape, k.shape[1:3]
     dq, dk, dv = (torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device) for tensor in (q, k, v))
     if not dq.numel() or not dk.numel():
@@ -184,12 +174,13 @@ def attend_backward_tuned(
     inputs = (q, k, v, dout, lse, delta)
     scales = (factor_of(scale, d), factor_of(scale, d) / LOG2_E)
     sizes = (heads // kv_heads, queries, keys, *scales)
+    first, second = tiling or (None, None)
     _launch(
-        _tuned_backward_keys, by_keys, tiling, lambda o: (triton.cdiv(keys, o["BN"]), batch * kv_heads),
+        _tuned_backward_keys, by_keys, first, lambda o: (triton.cdiv(keys, o["BN"]), batch * kv_heads),
         *inputs, dk, dv, kv_heads, *sizes, CAUSAL=causal,
     )  # fmt: skip
     _launch(
-        _tuned_backward_queries, by_queries, tiling, lambda o: (triton.cdiv(queries, o["BM"]), batch * heads),
+        _tuned_backward_queries, by_queries, second, lambda o: (triton.cdiv(queries, o["BM"]), batch * heads),
         *inputs, dq, heads, *sizes, CAUSAL=causal,
     )  # fmt: skip
     return dq, dk, dv
@@ -200,7 +191,7 @@ class _Attention(torch.autograd.Function):
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
         out, lse = attend_persistent(q, k, v, **options)
         ctx.save_for_backward(q, k, v, out, lse)
-        ctx.options = options
+        ctx.options = options | {"tiling": options["tiling"] and (options["tiling"],) * 2}
         return out
 
     @staticmethod

@@ -119,7 +119,7 @@ def attend_by_descriptors(
     (batch, heads, queries, d), (kv_heads, keys) = q.shape, k.shape[1:3]
     factor = factor_of(scale, d)
     if out.numel() and k.numel():
-        kernel, options = choose(_flash_descriptors, d, q.element_size(), tiling, shape_blocks)
+        kernel, options = choose(_flash_descriptors, tilings(d, q.element_size()), tiling, shape_blocks)
         bm, bn = (tiling or tilings(d, q.element_size())[0])[:2]
         bd = max(16, triton.next_power_of_2(d))
         launch(kernel, grid_of(batch, heads, queries))(

@@ -15,7 +15,15 @@ from torch import Tensor
 
 from kernels._backend import launch, tl, triton
 from kernels.tuned._host import (
-    Tiling, choose, described, factor_of, require, results, shape_blocks, sms_of, tilings,
+    Tiling,
+    choose,
+    described,
+    factor_of,
+    require,
+    results,
+    shape_blocks,
+    sms_of,
+    tilings,
 )  # fmt: skip
 from kernels.tuned.descriptors import attend_tile
 
@@ -73,7 +81,7 @@ def attend_persistent(
     (batch, heads, queries, d), (kv_heads, keys) = q.shape, k.shape[1:3]
     factor = factor_of(scale, d)
     if out.numel() and k.numel():
-        kernel, options = choose(_flash_persistent, d, q.element_size(), tiling, shape_blocks)
+        kernel, options = choose(_flash_persistent, tilings(d, q.element_size()), tiling, shape_blocks)
         bm, bn = (tiling or tilings(d, q.element_size())[0])[:2]
         bd = max(16, triton.next_power_of_2(d))
         launch(kernel, grid_of(batch * heads, queries, sms or sms_of(q)))(

@@ -94,15 +94,6 @@ def test_each_rung_asks_for_as_many_bytes_and_operations_as_the_first():
     assert len({(trace.bytes, trace.dot_flops) for trace in traces}) == 1
 
 
-def test_folding_the_scale_saves_an_operation_a_score():
-    q, k, v = qkv(64, 64)
-    with record() as traces:
-        for rung in LADDER[2:4]:
-            rung.attend(q, k, v, tiling=SMALL)
-    plain, folded = (trace.vector_flops for trace in traces)
-    assert 0 <= plain - folded < 64 * 64 * 0.2  # a fused multiply-add counts as two
-
-
 def gradients_near(q, k, v, tiling=SMALL, **options):
     """Hold the tuned gradients against float64."""
     dout = numbers(*q.shape, dtype=q.dtype, seed=4)
