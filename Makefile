@@ -25,7 +25,7 @@ FAST = -m "not slow and not browser" -n $(JOBS) --dist loadfile
 SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \
+.PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading bench-kernels \
 	screenshots bench-latency bench-frames train-lab js lock chromium another-python
 
 help: ## Show this list
@@ -89,6 +89,9 @@ faults: $(TEST_STAMP) ## Kill graders at random, damage notebooks (writes docs/f
 
 bench-grading: $(TEST_STAMP) ## Grade a class by stock nbgrader and by the engine, in turn
 	$(RUN) tools/bench_grading.py $(ARGS)
+
+bench-kernels: $(STAMP) ## Measure every Triton kernel against torch's own on a GPU (ARGS=--dry-run: without one, no times)
+	$(RUN) tools/bench_kernels.py $(ARGS)
 
 bench-latency: $(TEST_STAMP) chromium ## Time from a key press to the repainted picture
 	$(BIN)/python tools/measure_latency.py $(ARGS)

@@ -53,6 +53,7 @@ class Compiled:
     tensor_core: int
     tma: int
     async_copies: int
+    register_changes: int  # warps that hand registers to others (setmaxnreg): specialised ones
 
     @property
     def fits(self) -> bool:
@@ -67,6 +68,7 @@ class Compiled:
     def __str__(self) -> str:
         shared = f"{self.shared_bytes:,} B shared{'' if self.fits else ' (TOO MUCH)'}"
         special = f"{self.tensor_core} tensor-core, {self.tma} TMA, {self.async_copies} cp.async"
+        special += f", {self.register_changes} setmaxnreg" if self.register_changes else ""
         used = f"{self.threads} threads, {self.registers} registers, {self.spills} spills"
         return f"{self.kernel} for sm_{self.arch}: {used}, {shared}, {special}"
 
@@ -185,6 +187,7 @@ def _resources(kernel: Any, arch: int) -> Compiled:
         tensor_core=count(TENSOR_CORES),
         tma=count(TMA),
         async_copies=count(r"\bLDGSTS\b"),
+        register_changes=count(r"\bUSETMAXREG\b"),
     )
 
 

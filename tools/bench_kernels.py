@@ -25,6 +25,7 @@ from tools.kernel_bench.case import Plan
 from tools.kernel_bench.measure import Ceilings, Row, Timer, ceilings, gpu_timer, measure
 
 DRY_LENGTHS = (130,)  # two tiles of queries, whole tiles of keys and a part of one
+MAKERS = {**others.MAKERS, "flash_attention": attention.cases}
 ONE_HEAD = "attention is held against float64 by the first head; rows by the first 64"
 
 
@@ -51,7 +52,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dry-run", action="store_true", help="without a GPU, in the simulator: no times")
     parser.add_argument("--out", type=Path, default=Path("build/bench-kernels"), help="folder (build/bench-kernels)")
-    parser.add_argument("--only", nargs="+", metavar="KERNEL", help="only these, such as flash_attention matmul")
+    parser.add_argument("--only", nargs="+", choices=MAKERS, metavar="KERNEL", help=", ".join(MAKERS))
     parser.add_argument("--lengths", nargs="+", type=int, metavar="N", help="attention's lengths (512 to 16384)")
     return parser.parse_args()
 
@@ -69,12 +70,11 @@ def _measure_all(
     """Print and keep rows as they come, so that a run that is cut off leaves what it had."""
     rows: list[Row] = []
     print(*report.table([]), sep="\n")
-    for case in itertools.chain(others.cases(plan), attention.cases(plan)):
-        if only is None or case.kernel in only:
-            new = measure(case, timer, top)
-            rows += new
-            print(*map(report.line_of, new), sep="\n", flush=True)
-            report.write_csv(file, rows, about)
+    for case in itertools.chain.from_iterable(MAKERS[kernel](plan) for kernel in only or MAKERS):
+        new = measure(case, timer, top)
+        rows += new
+        print(*map(report.line_of, new), sep="\n", flush=True)
+        report.write_csv(file, rows, about)
     return rows
 
 

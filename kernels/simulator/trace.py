@@ -13,6 +13,7 @@ from kernels.simulator.source import Line
 
 SECTOR = 32  # bytes: the least that a GPU moves between its memory and its L2 cache
 CACHE_LINE = 128
+MOST_LINES = 40  # bits for the number of a line within its storage
 
 
 @dataclass
@@ -184,6 +185,8 @@ class Counter:
         self.trace, self._regions = trace, regions
         trace.tensors = {region.name: TensorTraffic(region.size) for region in regions}
         trace.requests = [] if keep_requests else None
+        storages = list(dict.fromkeys(region.storage for region in regions))
+        self._number = {storage: number for number, storage in enumerate(storages)}
         self._lines: dict[tuple[Line, str, str], LineTraffic] = {}
 
     def begin_program(self) -> None:
@@ -202,7 +205,11 @@ class Counter:
         tensor.sector_bytes += sectors
         self._count_line(LineTraffic(line, region.name, kind, 1, size, sectors))
         if self.trace.requests is not None:
-            self.trace.requests[-1].append((kind != "load", np.unique(addresses // CACHE_LINE)))
+            self.trace.requests[-1].append((kind != "load", self._cache_lines(region, addresses)))
+
+    def _cache_lines(self, region: Region, addresses: np.ndarray) -> np.ndarray:
+        """The lines that addresses fall into. A storage begins with a line, as on a GPU: here it may lie anywhere."""
+        return np.unique((addresses - region.storage) // CACHE_LINE) + (self._number[region.storage] << MOST_LINES)
 
     def _count_line(self, new: LineTraffic) -> None:
         known = self._lines.setdefault((new.line, new.tensor, new.kind), LineTraffic(new.line, new.tensor, new.kind))

@@ -94,7 +94,7 @@ def _measure_way(case: Case, way: Way, exact: list[Tensor], timer: Timer | None)
             if timer is not None and row.right:
                 row.ms = timer(way.run)
     except Exception as error:  # one way that cannot must not end the others
-        row.note = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:120]
+        row.note = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:80]
     finally:
         getattr(way.run, "forget", lambda: None)()
     return row

@@ -28,35 +28,27 @@ OURS, TORCH = "ours", "torch"
 SAMPLE = 64  # rows that are held against float64
 
 
-def cases(plan: Plan) -> Iterator[Case]:
-    """Each kernel in a size or two; made one by one, for the memory's sake."""
-    yield _add(plan)
-    yield _softmax(plan, "softmax", softmax, plan.pick((16_384, 4096), (3, 70)), ways=2)
-    yield _softmax(plan, "online_softmax", online_softmax, plan.pick((2048, 131_072), (2, 5000)), ways=3)
-    for name, ours, torchs in (("layer_norm", layer_norm, F.layer_norm), ("rms_norm", rms_norm, F.rms_norm)):
-        yield from _norm(plan, name, ours, torchs)
-    for size in plan.pick((4096, 8192), (70,)):
-        yield _matmul(plan, size)
-    for m in plan.pick((16, 4096), (3, 70)):
-        yield _int8(plan, m)
-        yield _nf4(plan, m)
-    yield from _cross_entropy(plan)
-    yield _decode(plan)
-
-
 def _two(ours: Callable[..., Any], torchs: Callable[..., Any], *args: Any, **named: Any) -> list[Way]:
     return [Way(OURS, partial(ours, *args, **named)), Way(TORCH, partial(torchs, *args, **named))]
 
 
-def _add(plan: Plan) -> Case:
+def _add(plan: Plan) -> Iterator[Case]:
     n = plan.pick(2**28, 3000)
     x, y = plan.numbers(n), plan.numbers(n, seed=1)
     exact = lambda: [x[:SAMPLE].double() + y[:SAMPLE].double()]  # noqa: E731
     size = cost.add(n, x.element_size())
-    return Case("vector_add", "forward", {"numbers": n}, size, _two(add, torch.add, x, y), exact, _sampled)
+    yield Case("vector_add", "forward", {"numbers": n}, size, _two(add, torch.add, x, y), exact, _sampled)
 
 
-def _softmax(plan: Plan, name: str, ours: Callable[..., Tensor], shape: tuple[int, int], ways: int) -> Case:
+def _softmax(plan: Plan) -> Iterator[Case]:
+    yield _softmax_by(plan, "softmax", softmax, plan.pick((16_384, 4096), (3, 70)), ways=2)
+
+
+def _online_softmax(plan: Plan) -> Iterator[Case]:
+    yield _softmax_by(plan, "online_softmax", online_softmax, plan.pick((2048, 131_072), (2, 5000)), ways=3)
+
+
+def _softmax_by(plan: Plan, name: str, ours: Callable[..., Tensor], shape: tuple[int, int], ways: int) -> Case:
     x = plan.numbers(*shape)
     functions = [Way(OURS, partial(ours, x)), Way(TORCH, partial(torch.softmax, x, 1))]
     exact = lambda: [torch.softmax(x[:SAMPLE].double(), 1)]  # noqa: E731
@@ -66,6 +58,14 @@ def _softmax(plan: Plan, name: str, ours: Callable[..., Tensor], shape: tuple[in
 
 def _sampled(results: list[Tensor]) -> list[Tensor]:
     return [tensor[:SAMPLE] for tensor in results]
+
+
+def _layer_norm(plan: Plan) -> Iterator[Case]:
+    return _norm(plan, "layer_norm", layer_norm, F.layer_norm)
+
+
+def _rms_norm(plan: Plan) -> Iterator[Case]:
+    return _norm(plan, "rms_norm", rms_norm, F.rms_norm)
 
 
 def _norm(plan: Plan, name: str, ours: Callable[..., Tensor], torchs: Callable[..., Tensor]) -> Iterator[Case]:
@@ -101,21 +101,28 @@ def _as_torchs(function: Callable[..., Tensor], x: Tensor, weight: Tensor, *bias
     return function(x, weight.shape, weight, *bias, eps=1e-5 if bias else 1e-6)
 
 
-def _matmul(plan: Plan, size: int) -> Case:
-    shape = plan.pick((size, size, size), (size, size - 20, size + 7))
-    (m, n, k) = shape
-    a, b = plan.numbers(m, k), plan.numbers(k, n, seed=1)
-    exact = lambda: [a[:SAMPLE].double() @ b.double()]  # noqa: E731
-    needs = cost.matmul(m, n, k, a.element_size())
-    return Case("matmul", "forward", _mnk(*shape), needs, _two(matmul, torch.matmul, a, b), exact, _sampled)
+def _matmul(plan: Plan) -> Iterator[Case]:
+    for m, n, k in plan.pick([(4096,) * 3, (8192,) * 3], [(70, 50, 77)]):
+        a, b = plan.numbers(m, k), plan.numbers(k, n, seed=1)
+        exact = partial(_product, a, b)
+        needs = cost.matmul(m, n, k, a.element_size())
+        yield Case("matmul", "forward", _mnk(m, n, k), needs, _two(matmul, torch.matmul, a, b), exact, _sampled)
+
+
+def _product(a: Tensor, b: Tensor) -> list[Tensor]:
+    return [a[:SAMPLE].double() @ b.double()]
 
 
 def _mnk(m: int, n: int, k: int) -> dict[str, int]:
     return {"m": m, "columns": n, "k": k}
 
 
-def _int8(plan: Plan, m: int) -> Case:
-    n, k = plan.pick((4096, 4096), (40, 70))
+def _int8(plan: Plan) -> Iterator[Case]:
+    for m, n, k in plan.pick([(16, 4096, 4096), (4096, 4096, 4096)], [(3, 40, 70), (70, 40, 70)]):
+        yield _int8_of(plan, m, n, k)
+
+
+def _int8_of(plan: Plan, m: int, n: int, k: int) -> Case:
     x, (codes, scales) = plan.numbers(m, k), quantize_int8(plan.numbers(n, k, seed=1))
     weight = (codes * scales[:, None]).to(x.dtype)
     ways = [Way(OURS, partial(int8_matmul, x, codes, scales)), Way(TORCH, partial(F.linear, x, weight))]
@@ -124,8 +131,12 @@ def _int8(plan: Plan, m: int) -> Case:
     return Case("int8_matmul", "forward", _mnk(m, n, k), needs, ways, exact, _sampled)
 
 
-def _nf4(plan: Plan, m: int) -> Case:
-    n, k, block = *plan.pick((4096, 4096), (40, 128)), 64
+def _nf4(plan: Plan) -> Iterator[Case]:
+    for m, n, k in plan.pick([(16, 4096, 4096), (4096, 4096, 4096)], [(3, 40, 128), (70, 40, 128)]):
+        yield _nf4_of(plan, m, n, k)
+
+
+def _nf4_of(plan: Plan, m: int, n: int, k: int, block: int = 64) -> Case:
     x, (packed, absmax) = plan.numbers(m, k), quantize_nf4(plan.numbers(n, k, seed=1), block)
     weight = dequantize_nf4(packed, absmax, k).to(x.dtype)
     ways = [Way(OURS, partial(nf4_matmul, x, packed, absmax, block=block)), Way(TORCH, partial(F.linear, x, weight))]
@@ -153,7 +164,7 @@ def _cross_entropy(plan: Plan) -> Iterator[Case]:
     yield Case("cross_entropy", "backward", size, cost.cross_entropy_backward(rows, classes, b), ways, gradients)
 
 
-def _decode(plan: Plan) -> Case:
+def _decode(plan: Plan) -> Iterator[Case]:
     sequences, keys, heads, kv_heads, slots = plan.pick((32, 8192, 32, 8, 16), (2, 70, 4, 2, 16))
     d, most = 128, -(-keys // slots)
     pages = [plan.numbers(sequences * most, slots, kv_heads, d, seed=seed) for seed in (1, 2)]
@@ -169,4 +180,18 @@ def _decode(plan: Plan) -> Case:
     exact = lambda: [attend(q[:1, :, None].double(), k[:1].double(), v[:1].double())[:, :, 0]]  # noqa: E731
     needs = cost.decode(sequences, keys, heads, kv_heads, d, q.element_size())
     size = {"batch": sequences, "heads": heads, "n": keys, "d": d}
-    return Case("paged_decode", "forward", size, needs, ways, exact, lambda results: [results[0][:1]])
+    yield Case("paged_decode", "forward", size, needs, ways, exact, lambda results: [results[0][:1]])
+
+
+MAKERS = {
+    "vector_add": _add,
+    "softmax": _softmax,
+    "online_softmax": _online_softmax,
+    "layer_norm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "matmul": _matmul,
+    "int8_matmul": _int8,
+    "nf4_matmul": _nf4,
+    "cross_entropy": _cross_entropy,
+    "paged_decode": _decode,
+}  # each makes its cases one by one, for the memory's sake
