@@ -28,7 +28,7 @@ class Tiling(NamedTuple):
 # The first is the one without trials (and in the simulator). All compile for sm_90 without spilled registers.
 TILINGS = {
     (2, 64): [Tiling(128, 64, 4, 3), Tiling(128, 128, 8, 3), Tiling(128, 64, 8, 3), Tiling(64, 128, 4, 3)],
-    (2, 128): [Tiling(128, 128, 8, 2), Tiling(128, 64, 8, 3), Tiling(128, 64, 4, 2), Tiling(64, 64, 4, 3)],
+    (2, 128): [Tiling(128, 128, 8, 2), Tiling(128, 64, 8, 3), Tiling(64, 64, 4, 3)],
     (2, 256): [Tiling(64, 64, 8, 2)],
     (4, 64): [Tiling(64, 32, 8, 2)],
     (4, 128): [Tiling(32, 16, 8, 2)],
