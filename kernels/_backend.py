@@ -16,6 +16,7 @@ INSTALL = (
     "Triton is not installed, so this kernel cannot run. On Linux: `pip install triton` (torch with CUDA brings its "
     "own). On macOS and Windows, work in a container or on a Linux machine; the plain torch version runs everywhere."
 )
+GPU_ONLY = "{} is written in Gluon, which the simulator cannot run: it needs a GPU (sm_90)."
 SIMULATED = "Triton kernels on tensors in main memory run in a simulator: right, but slow. Keep them small."
 
 try:
@@ -33,7 +34,8 @@ _said: list[str] = []
 def launch(kernel: Any, grid: Any) -> Callable[..., Any]:
     """`launch(kernel, grid)(*args)` runs `kernel[grid](*args)`: compiled if a tensor is on a GPU, else simulated.
 
-    Errors: ImportError without Triton; ValueError for tensors on different devices; what the simulator finds.
+    Errors: ImportError without Triton; NotImplementedError for Gluon without a GPU; ValueError for tensors on different
+    devices; what the simulator finds.
     """
     if isinstance(triton, SimpleNamespace):
         raise ImportError(INSTALL)
@@ -55,6 +57,8 @@ def is_interpreted(kernel: Any) -> bool:
 
 
 def _simulate(kernel: Any, grid: Any, args: tuple, named: dict[str, Any]) -> Any:
+    if type(kernel).__name__ == "GluonJITFunction":
+        raise NotImplementedError(GPU_ONLY.format(kernel.fn.__name__))
     from kernels.simulator import simulate  # knows some versions of Triton only, which a GPU does not need
 
     if not _said:

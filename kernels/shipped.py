@@ -56,6 +56,7 @@ def tuned() -> None:
     for d in (64, 128):
         RUNGS["persistent"](*_qkv(HALF, d), causal=True, tiling=tilings(d, 2)[0])
         RUNGS["specialised"](*_qkv(HALF, d), causal=True)
+        RUNGS["ping-pong"](*_qkv(HALF, d), causal=True)
         _tuned_gradients(HALF, d, *(tried[0] for tried in tuned_backward.TILINGS[2, d]))
 
 
@@ -81,8 +82,9 @@ def _every_tiling(dtype: torch.dtype, d: int) -> None:
         for tiling in tilings(d, item):
             for causal in (False, True):
                 RUNGS[name](*_qkv(dtype, d), causal=causal, tiling=tiling)
-    RUNGS["specialised"](*_qkv(dtype, d), causal=False)
-    RUNGS["specialised"](*_qkv(dtype, d), causal=True)
+    for name in ("specialised", "ping-pong") if item == 2 else ("specialised",):
+        for causal in (False, True):
+            RUNGS[name](*_qkv(dtype, d), causal=causal)
     for by_keys, by_queries in zip(*tuned_backward.TILINGS[item, d], strict=True):
         _tuned_gradients(dtype, d, by_keys, by_queries)
 

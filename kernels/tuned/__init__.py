@@ -9,7 +9,9 @@ All rungs take and return the same, `rung.attend(q, k, v, causal=..., scale=...,
 * out is like q, contiguous; lse (batch, heads, queries) float32 is log2 of each query's sum of exponentials of two,
   -inf for one that sees no key, whose out is 0.
 * `tiling` is a Tiling(queries, keys, warps, stages). Without one, all that are listed for d and dtype are tried on a
-  GPU, once for each pair of lengths (fifth rung: the one that compiles); in the simulator the first is taken.
+  GPU, once for each pair of lengths; in the simulator the first is taken. The last two rungs have one of their own.
+* The last rung is for float16 and bfloat16 and needs a GPU of sm_90: the simulator cannot run its language, so its
+  numbers can only be checked there.
 * ValueError for shapes, devices, options; TypeError for dtypes. There is no gradient: see backward.py.
 
 Operations and bytes are those of the teaching kernel, `kernels.flash_attention`, with the tiling's sizes.
@@ -18,7 +20,7 @@ Operations and bytes are those of the teaching kernel, `kernels.flash_attention`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -40,6 +42,7 @@ class Rung(NamedTuple):
     name: str
     adds: str
     attend: Callable[..., tuple[Tensor, Tensor]]
+    simulated: bool = True  # else it needs a GPU of sm_90
 
 
 def _teaching(
@@ -55,6 +58,13 @@ def _teaching(
     return _attend(q, k, v, causal=causal, window=None, scale=scale, tiles=tiling and tiling[:2])
 
 
+def _ping_pong(q: Tensor, k: Tensor, v: Tensor, **options: Any) -> tuple[Tensor, Tensor]:
+    """The kernel of ping_pong.py, whose language not every Triton has."""
+    from kernels.tuned.ping_pong import attend_ping_pong
+
+    return attend_ping_pong(q, k, v, **options)
+
+
 LADDER = [
     Rung("teaching", "exp2; masks only where they are needed; heavy tiles first", _teaching),
     Rung("autotuned", "tiles, warps and stages found by trying", attend_autotuned),
@@ -62,4 +72,5 @@ LADDER = [
     Rung("folded", "one multiply-add from score to exponent", attend_folded),
     Rung("persistent", "programs that stay and take tile after tile", attend_persistent),
     Rung("specialised", "warps that only copy, warps that only compute", attend_specialised),
+    Rung("ping-pong", "two groups of warps take turns at the tensor cores (Gluon)", _ping_pong, simulated=False),
 ]

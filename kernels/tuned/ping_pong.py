@@ -6,8 +6,8 @@ and whose turn it is to multiply queries by keys: a group hands its turn over be
 should pay: tensor cores and exponentials are different units of a multiprocessor, and when both groups do the same at
 the same time one of the units rests. The compiler's own division (fifth rung) knows no turns.
 
-Gluon is Triton's lower language, in which a program also says where every tile lies. It compiles for sm_90 only, and the
-simulator cannot run it: whether this kernel is right can only be seen on a GPU (`make bench-kernels`, the tests).
+Gluon is Triton's lower language, in which a program also says where every tile lies. This kernel is for sm_90 only,
+and the simulator cannot run it: whether it is right can only be seen on a GPU (`make bench-kernels`, the tests).
 Source: Shah et al. 2024, "FlashAttention-3", on ping-pong scheduling.
 """
 
@@ -23,6 +23,7 @@ from triton.experimental.gluon.language.nvidia.hopper import (
     warpgroup_mma,
     warpgroup_mma_wait,
 )
+from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
 
 from kernels._backend import launch, triton
 from kernels.tuned._host import described, factor_of, require, results
@@ -180,12 +181,10 @@ def _flash_ping_pong(
     )  # fmt: skip
 
 
-def _place_of(tensor: Tensor, rows: int, columns: int):
-    """A descriptor of a tensor with the layout of its tiles in shared memory."""
-    from triton.experimental.gluon.nvidia.hopper import TensorDescriptor
-
+def _place_of(tensor: Tensor, rows: int, columns: int) -> TensorDescriptor:
+    """A descriptor of a tensor of 2-byte numbers, with the layout of its tiles in shared memory."""
     tensor = described(tensor, rows, columns).base
-    layout = gl.NVMMASharedLayout.get_default_for([1, 1, rows, columns], {2: gl.float16}[tensor.element_size()])
+    layout = gl.NVMMASharedLayout.get_default_for([1, 1, rows, columns], gl.float16)
     return TensorDescriptor.from_tensor(tensor, [1, 1, rows, columns], layout)
 
 

@@ -58,11 +58,11 @@ def test_all_kernels_keep_to_their_budgets_on_hopper():
 
 def test_tuned_kernels_keep_to_their_budgets_on_hopper():
     kernels = shipped("tuned", 90)
-    assert len(kernels) == 9
+    assert len(kernels) == 11
     for kernel in kernels:
         assert min(kernel.tensor_core, kernel.tma) > 0, str(kernel)
-        assert kernel.async_copies == 0, str(kernel)
-        specialised = kernel.kernel == "_flash_specialised"
+        assert kernel.async_copies == 0 or kernel.kernel == "_tuned_backward_keys", str(kernel)  # numbers of queries
+        specialised = kernel.kernel in ("_flash_specialised", "_flash_ping_pong")
         assert (kernel.register_changes > 0) == specialised, str(kernel)
         assert kernel.threads == 384 if specialised else kernel.threads in (128, 256)
 

@@ -10,12 +10,13 @@ from kernels.simulator import record
 from kernels.tuned import LADDER, Tiling, tuned_attention_with_gradients
 from kernels.tuned._host import TILINGS, described
 from kernels.tuned.persistent import attend_persistent
-from tests.kernels.support import DTYPES, assert_near, numbers
+from tests.kernels.support import DEVICE, DTYPES, assert_near, numbers
 from tests.kernels.test_flash_attention import qkv
 from tests.kernels.test_flash_attention_backward import gradients
 
 SMALL = Tiling(16, 16, 4, 2)
-RUNGS = pytest.mark.parametrize("rung", LADDER, ids=lambda rung: rung.name)
+SIMULATED = [rung for rung in LADDER if rung.simulated or DEVICE == "cuda"]
+RUNGS = pytest.mark.parametrize("rung", SIMULATED, ids=lambda rung: rung.name)
 
 
 def assert_right(rung, q, k, v, tiling=SMALL, **options):
@@ -89,7 +90,7 @@ def test_any_number_of_programs_does_all_tiles(causal, programs):
 def test_each_rung_asks_for_as_many_bytes_and_operations_as_the_first():
     q, k, v = qkv(64, 64, dtype=torch.bfloat16)
     with record() as traces:
-        for rung in LADDER:
+        for rung in SIMULATED:
             rung.attend(q, k, v, causal=True, tiling=SMALL)
     assert len({(trace.bytes, trace.dot_flops) for trace in traces}) == 1
 
@@ -153,3 +154,11 @@ def test_what_no_rung_takes(rung):
         rung.attend(q, k, v)
     with pytest.raises(ValueError, match="above 0, not -1"):
         rung.attend(*qkv(4, 4), scale=-1.0)
+
+
+@pytest.mark.skipif(DEVICE == "cuda", reason="it runs there")
+def test_the_last_rung_says_that_it_needs_a_gpu():
+    with pytest.raises(NotImplementedError, match="_flash_ping_pong is written in Gluon"):
+        LADDER[-1].attend(*qkv(4, 4, d=64, dtype=torch.float16))
+    with pytest.raises(ValueError, match="float16 and bfloat16"):
+        LADDER[-1].attend(*qkv(4, 4, d=64))

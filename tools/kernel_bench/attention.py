@@ -35,7 +35,10 @@ def _qkv(plan: Plan, n: int, d: int) -> list[Tensor]:
 
 def _forward(plan: Plan, tensors: list[Tensor], causal: bool) -> Case:
     q = tensors[0]
-    ways = [Way(rung.name, partial(_first, rung.attend, *tensors, causal=causal)) for rung in LADDER]
+    ways = [
+        Way(rung.name, partial(_first, rung.attend, *tensors, causal=causal), simulated=rung.simulated)
+        for rung in LADDER
+    ]
     ways += [
         Way(name, partial(F.scaled_dot_product_attention, *tensors, is_causal=causal), sdpa_within(backend))
         for name, backend in BACKENDS.items()

@@ -28,6 +28,7 @@ class Way:
     name: str
     run: Callable[[], Any]
     within: Callable[[], Any] = contextlib.nullcontext
+    simulated: bool = True  # else it needs a GPU
 
     @property
     def is_ours(self) -> bool:
