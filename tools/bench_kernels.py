@@ -37,7 +37,7 @@ def main() -> int:
     timer, top = (None, None) if options.dry_run else (gpu_timer, ceilings(gpu_timer, plan.device))
     about = _about(plan, top)
     print(about, f"({ONE_HEAD})\n")
-    rows = _measure_all(plan, options.only, timer, top, options.out / "kernels.csv", about)
+    rows = _measure_all(plan, options, timer, top, about)
     _print_attention(rows)
     if timer is None:
         print("\nThis was a dry run: nothing was timed, so columns of times, rates, shares and ratios are empty.")
@@ -53,6 +53,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="without a GPU, in the simulator: no times")
     parser.add_argument("--out", type=Path, default=Path("build/bench-kernels"), help="folder (build/bench-kernels)")
     parser.add_argument("--only", nargs="+", choices=MAKERS, metavar="KERNEL", help=", ".join(MAKERS))
+    parser.add_argument(
+        "--skip", nargs="+", default=[], metavar="WAY", help="ways to leave out, such as ping-pong"
+    )
     parser.add_argument("--lengths", nargs="+", type=int, metavar="N", help="attention's lengths (512 to 16384)")
     return parser.parse_args()
 
@@ -65,16 +68,16 @@ def _plan(options: argparse.Namespace) -> Plan:
 
 
 def _measure_all(
-    plan: Plan, only: list[str] | None, timer: Timer | None, top: Ceilings | None, file: Path, about: str
+    plan: Plan, options: argparse.Namespace, timer: Timer | None, top: Ceilings | None, about: str
 ) -> list[Row]:
     """Print and keep rows as they come, so that a run that is cut off leaves what it had."""
     rows: list[Row] = []
     print(*report.table([]), sep="\n")
-    for case in itertools.chain.from_iterable(MAKERS[kernel](plan) for kernel in only or MAKERS):
-        new = measure(case, timer, top)
+    for case in itertools.chain.from_iterable(MAKERS[kernel](plan) for kernel in options.only or MAKERS):
+        new = measure(case.without(options.skip), timer, top)
         rows += new
         print(*map(report.line_of, new), sep="\n", flush=True)
-        report.write_csv(file, rows, about)
+        report.write_csv(options.out / "kernels.csv", rows, about)
     return rows
 
 

@@ -27,7 +27,7 @@ from kernels.vector_add import add
 from tests.kernels.support import numbers
 from tools.kernel_bench import cost, report
 from tools.kernel_bench.case import BACKENDS, Case, Way
-from tools.kernel_bench.measure import Ceilings, Row, measure
+from tools.kernel_bench.measure import Ceilings, Row, ceilings, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 HALF, B = torch.bfloat16, 2
@@ -131,6 +131,13 @@ def test_ways_are_held_against_float64_before_they_are_timed():
     untimed = measure(case, None, None)
     assert untimed[0].right is True
     assert all(row.ms is row.ratio is row.tflops is None for row in untimed)
+
+
+def test_ways_that_are_left_out_and_ceilings():
+    case = Case("k", "forward", {}, cost.Cost(0, 1), [Way("a", int), Way("b", int)], list)
+    assert [way.name for way in case.without(["a"]).ways] == ["b"]
+    top = ceilings(lambda run: (run(), 0.5)[1], "cpu", size=64, copied=1000)
+    assert top == pytest.approx((2 * 64**3 / 0.5 / 1e9, 2000 / 0.5 / 1e6))
 
 
 def made_up(what: str, n: int, d: int, way: str, ms: float, ratio: float) -> Row:

@@ -15,7 +15,7 @@ from kernels.flash_attention import attention_reference
 from kernels.flash_attention_backward import flash_attention_with_gradients
 from kernels.tuned import LADDER, tuned_attention_with_gradients
 from tools.kernel_bench import cost
-from tools.kernel_bench.case import BACKENDS, Case, Plan, Way, sdpa_within
+from tools.kernel_bench.case import BACKENDS, Case, Gradients, Plan, Way, sdpa_within
 
 TOKENS, HIDDEN = 16_384, 2048  # in a batch, in all heads: what papers on attention measure
 OURS = {"teaching": flash_attention_with_gradients, "tuned": tuned_attention_with_gradients}
@@ -49,29 +49,11 @@ def _forward(plan: Plan, tensors: list[Tensor], causal: bool) -> Case:
 
 def _backward(plan: Plan, tensors: list[Tensor], causal: bool) -> Case:
     q, dout = tensors[0], plan.numbers(*tensors[0].shape, seed=3)
-    ways = [Way(name, _Gradients(partial(f, causal=causal), tensors, dout)) for name, f in OURS.items()]
+    ways = [Way(name, Gradients(partial(f, causal=causal), tensors, dout)) for name, f in OURS.items()]
     torchs = partial(F.scaled_dot_product_attention, is_causal=causal)
-    ways += [Way(name, _Gradients(torchs, tensors, dout), sdpa_within(backend)) for name, backend in BACKENDS.items()]
+    ways += [Way(name, Gradients(torchs, tensors, dout), sdpa_within(backend)) for name, backend in BACKENDS.items()]
     size = cost.attention_backward(q.shape[0] * q.shape[1], q.shape[2], q.shape[3], q.element_size(), causal)
     return Case("flash_attention", "backward", _size(q, causal), size, ways, _exact(tensors, causal, dout), _one_head)
-
-
-class _Gradients:
-    """The backward pass alone: the forward pass runs once, before the first call returns."""
-
-    def __init__(self, function: Callable[..., Tensor], tensors: list[Tensor], dout: Tensor) -> None:
-        self._function, self._dout = function, dout
-        self._leaves = [tensor.detach().requires_grad_() for tensor in tensors]
-        self._out: Tensor | None = None
-
-    def __call__(self) -> tuple[Tensor, ...]:
-        if self._out is None:
-            self._out = self._function(*self._leaves)
-        return torch.autograd.grad(self._out, self._leaves, self._dout, retain_graph=True)
-
-    def forget(self) -> None:
-        """Let go of what the forward pass keeps."""
-        self._out = None
 
 
 def _first(function: Callable[..., Any], *args: Tensor, **named: Any) -> Tensor:

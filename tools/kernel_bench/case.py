@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -51,6 +51,10 @@ class Case:
     exact: Callable[[], list[Tensor]]
     sample: Callable[[list[Tensor]], list[Tensor]] = field(default=lambda results: results)
 
+    def without(self, names: Collection[str]) -> Case:
+        """The same, some ways left out."""
+        return replace(self, ways=[way for way in self.ways if way.name not in names])
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -70,6 +74,24 @@ class Plan:
         """Normal numbers, the same each time."""
         generator = torch.Generator(self.device).manual_seed(seed)
         return torch.randn(shape, generator=generator, device=self.device, dtype=torch.float32).to(self.dtype)
+
+
+class Gradients:
+    """The backward pass alone: the forward pass runs once, in the first call."""
+
+    def __init__(self, function: Callable[..., Tensor], tensors: list[Tensor], dout: Tensor) -> None:
+        self._function, self._dout = function, dout
+        self._leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+        self._out: Tensor | None = None
+
+    def __call__(self) -> tuple[Tensor, ...]:
+        if self._out is None:
+            self._out = self._function(*self._leaves)
+        return torch.autograd.grad(self._out, self._leaves, self._dout, retain_graph=True)
+
+    def forget(self) -> None:
+        """Let go of what the forward pass keeps."""
+        self._out = None
 
 
 def sdpa_within(backend: SDPBackend) -> Callable[[], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -46,8 +46,7 @@ class Row:
         return self.is_ours and self.right is not True and self.note != UNSEEN
 
 
-@dataclasses.dataclass(frozen=True)
-class Ceilings:
+class Ceilings(NamedTuple):
     """What this GPU reaches: a large matrix multiplication by torch, and a large copy."""
 
     tflops: float
@@ -99,6 +98,8 @@ def _measure_way(case: Case, way: Way, exact: list[Tensor], timer: Timer | None)
                 row.ms = timer(way.run)
     except Exception as error:  # one way that cannot must not end the others
         row.note = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"[:80]
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()  # mostly it was too large
     finally:
         getattr(way.run, "forget", lambda: None)()
     return row

@@ -21,8 +21,7 @@ from kernels.rms_norm import rms_norm
 from kernels.softmax import softmax
 from kernels.vector_add import add
 from tools.kernel_bench import cost
-from tools.kernel_bench.attention import _Gradients
-from tools.kernel_bench.case import Case, Plan, Way
+from tools.kernel_bench.case import Case, Gradients, Plan, Way
 
 OURS, TORCH = "ours", "torch"
 SAMPLE = 64  # rows that are held against float64
@@ -83,7 +82,7 @@ def _norm(plan: Plan, name: str, ours: Callable[..., Tensor], torchs: Callable[.
         leaves = [tensor.double().requires_grad_() for tensor in (x, *rest)]
         return list(torch.autograd.grad(exactly(*leaves), leaves, dy.double()))
 
-    ways = [Way(way, _Gradients(f, [x, *rest], dy)) for way, f in ((OURS, own), (TORCH, exactly))]
+    ways = [Way(way, Gradients(f, [x, *rest], dy)) for way, f in ((OURS, own), (TORCH, exactly))]
     yield Case(name, "backward", size, cost.rows_through(rows, n, b, 3, kept + n * b), ways, gradients)
 
 
@@ -158,8 +157,8 @@ def _cross_entropy(plan: Plan) -> Iterator[Case]:
         leaf = logits.double().requires_grad_()
         return list(torch.autograd.grad(F.cross_entropy(leaf, target), leaf))
 
-    ours = _Gradients(lambda leaf: cross_entropy(leaf, target), [logits], upstream)
-    torchs = _Gradients(lambda leaf: F.cross_entropy(leaf, target), [logits], upstream.to(plan.dtype))
+    ours = Gradients(lambda leaf: cross_entropy(leaf, target), [logits], upstream)
+    torchs = Gradients(lambda leaf: F.cross_entropy(leaf, target), [logits], upstream.to(plan.dtype))
     ways = [Way(OURS, ours), Way(TORCH, torchs)]
     yield Case("cross_entropy", "backward", size, cost.cross_entropy_backward(rows, classes, b), ways, gradients)
 

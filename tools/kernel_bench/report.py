@@ -66,7 +66,9 @@ def ladder(rows: Iterable[Row]) -> list[str]:
     for n, d, causal in dict.fromkeys(place[1:] for place in times):
         before = None
         for rung in LADDER:
-            row = times[rung.name, n, d, causal]
+            row = times.get((rung.name, n, d, causal))
+            if row is None:  # left out
+                continue
             gain = before / row.ms if before and row.ms else None
             figures = _text(row.tflops, ".0f"), _text(gain, ".2f")
             lines.append(_line((rung.name, rung.adds, f"{n}", f"{d}", f"{int(causal)}", *figures)))
