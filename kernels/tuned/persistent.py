@@ -27,7 +27,7 @@ from kernels.tuned._host import (
 )  # fmt: skip
 from kernels.tuned.descriptors import attend_tile
 
-SMALL = 128 * 64  # numbers of a tile of queries; a multiprocessor holds two programs with such tiles, else one
+SMALL = 64 * 64  # numbers of a tile of keys; a multiprocessor holds two programs with such tiles, else one
 
 
 @triton.jit
@@ -52,11 +52,11 @@ def _flash_persistent(
         )  # fmt: skip
 
 
-def grid_of(lines: int, queries: int, sms: int) -> Any:
-    """As many programs as run at once, but no more than there are tiles."""
+def grid_of(lines: int, queries: int, sms: int, small: int = SMALL) -> Any:
+    """As many programs as run at once, but no more than there are tiles; two a multiprocessor for `small` tiles."""
 
     def grid(options: dict[str, Any]) -> tuple[int]:
-        at_once = sms * (2 if options["BM"] * options["BD"] <= SMALL else 1)
+        at_once = sms * (2 if options["BN"] * options["BD"] <= small else 1)
         return (min(at_once, lines * triton.cdiv(queries, options["BM"])),)
 
     return grid

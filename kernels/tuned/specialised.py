@@ -60,8 +60,9 @@ def attend_specialised(
     (batch, heads, queries, d), (kv_heads, keys) = q.shape, k.shape[1:3]
     factor, bd = factor_of(scale, d), max(16, triton.next_power_of_2(d))
     if out.numel() and k.numel():
-        bm, bn, warps, stages = tiling or (TILING if q.element_size() * bd <= 256 else tilings(d, q.element_size())[0])
-        launch(_flash_specialised, grid_of(batch * heads, queries, sms or sms_of(q)))(
+        usual = TILING if q.element_size() == 2 and bd <= 128 else tilings(d, q.element_size())[0]
+        bm, bn, warps, stages = tiling or usual
+        launch(_flash_specialised, grid_of(batch * heads, queries, sms or sms_of(q), small=0))(  # one fills it
             described(q, bm, bd), described(k, bn, bd), described(v, bn, bd), described(out, bm, bd), lse,
             batch * heads, heads, heads // kv_heads, queries, keys, factor,
             BM=bm, BN=bn, BD=bd, CAUSAL=causal, MASKED=causal or keys % bn > 0, PRECISION="ieee",
