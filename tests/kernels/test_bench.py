@@ -155,7 +155,7 @@ def test_reports_of_rows(tmp_path):
     assert len(ladder) == 2 + 2 * len(LADDER)
     assert ladder[3].endswith("| 0 | 0 | 1.14 |")
     targets = report.targets(rows)
-    assert "| forward | 64 | 0 | 1.10 | 1.50 | yes |" in targets
+    assert "| forward | 64 | 0 | 1.10 | 1.60 | yes |" in targets
     assert "| backward | 128 | 1 | 0.80 | - | - |" in targets
     assert report.table(rows)[2].startswith(
         "| flash_attention | forward | batch=1 heads=2 n=512 d=64 causal=0 | teaching"
