@@ -53,9 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="without a GPU, in the simulator: no times")
     parser.add_argument("--out", type=Path, default=Path("build/bench-kernels"), help="folder (build/bench-kernels)")
     parser.add_argument("--only", nargs="+", choices=MAKERS, metavar="KERNEL", help=", ".join(MAKERS))
-    parser.add_argument(
-        "--skip", nargs="+", default=[], metavar="WAY", help="ways to leave out, such as ping-pong"
-    )
+    parser.add_argument("--skip", nargs="+", default=[], metavar="WAY", help="ways to leave out, such as ping-pong")
     parser.add_argument("--lengths", nargs="+", type=int, metavar="N", help="attention's lengths (512 to 16384)")
     return parser.parse_args()
 
