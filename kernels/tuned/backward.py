@@ -22,7 +22,7 @@ from kernels.tuned.persistent import attend_persistent
 # For (the kernel of keys, the kernel of queries); the first of each is the one without trials.
 TILINGS = {
     (2, 64): ([Tiling(64, 64, 4, 2), Tiling(32, 128, 8, 2)], [Tiling(128, 64, 8, 2), Tiling(64, 64, 4, 2)]),
-    (2, 128): ([Tiling(64, 64, 8, 2), Tiling(32, 128, 8, 2)], [Tiling(128, 64, 8, 2), Tiling(64, 64, 8, 2)]),
+    (2, 128): ([Tiling(64, 64, 8, 2), Tiling(64, 64, 8, 3)], [Tiling(128, 64, 8, 2), Tiling(64, 64, 8, 2)]),
     (2, 256): ([Tiling(32, 32, 8, 2)], [Tiling(32, 32, 8, 2)]),
     (4, 64): ([Tiling(32, 32, 8, 2)], [Tiling(32, 32, 8, 2)]),
     (4, 128): ([Tiling(16, 16, 8, 2)], [Tiling(16, 16, 8, 2)]),
