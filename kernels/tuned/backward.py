@@ -23,7 +23,7 @@ from kernels.tuned.persistent import attend_persistent
 TILINGS = {
     (2, 64): ([Tiling(64, 64, 4, 2), Tiling(32, 128, 8, 2)], [Tiling(128, 64, 8, 2), Tiling(64, 64, 4, 2)]),
     (2, 128): ([Tiling(64, 64, 8, 2), Tiling(64, 64, 8, 3)], [Tiling(128, 64, 8, 2), Tiling(64, 64, 8, 2)]),
-    (2, 256): ([Tiling(32, 32, 8, 2)], [Tiling(32, 32, 8, 2)]),
+    (2, 256): ([Tiling(32, 32, 8, 2)], [Tiling(64, 32, 8, 2)]),
     (4, 64): ([Tiling(32, 32, 8, 2)], [Tiling(32, 32, 8, 2)]),
     (4, 128): ([Tiling(16, 16, 8, 2)], [Tiling(16, 16, 8, 2)]),
     (4, 256): ([Tiling(16, 16, 8, 2)], [Tiling(16, 16, 8, 2)]),
