@@ -19,7 +19,6 @@ INSTALL = (
 SIMULATED = "Triton kernels on tensors in main memory run in a simulator: right, but slow. Keep them small."
 
 
-
 class TritonMissing(ImportError):
     """A kernel should run, and Triton is not installed; the message says what can be done."""
 

@@ -10,7 +10,7 @@ __all__ = ["TritonMissing", "require_triton", "tl", "triton", "without_gpu"]
 
 
 def without_gpu() -> bool:
-    """Have `kernel[grid](...)` run in the simulator wherever no tensor is on a GPU. Whether kernels can run here at all.
+    """Have `kernel[grid](...)` run in the simulator where no tensor is on a GPU. Whether kernels can run here at all.
 
     Where Triton is missing, or is none that the simulator knows, it says what to do.
     """
