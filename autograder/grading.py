@@ -16,7 +16,7 @@ from autograder import simulated
 from autograder.answers import outcomes_in
 from autograder.draws import Draws
 from autograder.exercise import Definition, Question, find
-from autograder.student import Student
+from autograder.student import OutOfRoom, Student
 from course.checks.judge import Run, StudentCodeDied, Verdict, judge
 from course.checks.runner import Outcome, plain, with_held
 from course.checks.script import Script, about_kernels, outside_mb
@@ -78,8 +78,8 @@ def _runner(definition: Definition | Question, student: Student, stand_ins: list
                 return simulated.outcomes(student, definition.name, script, [*cells, *map(simulated.ours, stand_ins)])
             return _ask(student, script, oracle, references)
         except StudentCodeDied as error:
-            death.append(str(error))
-            raise
+            death.append(" ".join([str(error), *_advice(error, script)]))
+            raise StudentCodeDied(death[0]) from None
 
     return run
 
@@ -100,6 +100,11 @@ def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], referen
             return [{"raised": type(error).__name__, "bases": [], "message": f"in a helper: {str(error)[:200]}"}]
         oracle[name].append([args, kwargs, value])
     raise StudentCodeDied("Your code calls its helpers too many times.")
+
+
+def _advice(error: StudentCodeDied, script: Script) -> list[str]:
+    """What a case that measures memory says to somebody who was stopped for it, from outside."""
+    return [step["advice"] for step in script if step["op"] == "measured" and isinstance(error, OutOfRoom)]
 
 
 def _largest(value: Any) -> int:

@@ -55,6 +55,10 @@ class Student(Protocol):
         ...
 
 
+class OutOfRoom(StudentCodeDied):
+    """It held more memory than one question allows."""
+
+
 class OutOfMemory(Exception):
     """The submission's processes together hold too much."""
 
@@ -214,6 +218,8 @@ class SandboxedStudent:
         except OutOfMemory:
             most = min(self.limits.memory_mb, room_mb or self.limits.memory_mb)
             self._die(f"Your code used more than {most} MB of memory.")
+            if room_mb:
+                raise OutOfRoom(self.died) from None
         except WireError:
             self._die(DISTURBED)
         except ChannelError:
