@@ -1,7 +1,6 @@
 """Exercises of m22 in Triton. The references agree with `torch.softmax`, `torch.logsumexp` and
 `torch.nn.functional.scaled_dot_product_attention`."""
 
-import numpy as np
 import torch
 
 from autograder.exercise import case, exercise, question
@@ -156,9 +155,7 @@ class online_update:
 
     def cases(rng):
         for label, scores, values, tile in _updates(rng):
-            yield case(
-                script=[simulated("online_update", "m22.launch_updates", scores, values, tile)], label=label
-            )
+            yield case(script=[simulated("online_update", "m22.launch_updates", scores, values, tile)], label=label)
 
     def reference(scores, values, tile):
         scores = scores.double()
@@ -327,7 +324,9 @@ class attention_kernel:
             yield case(script=[step], label=f"{label}, tiles of {tiles[0]} and {tiles[1]}")
         q, k, v = _qkv(rng, 48, 64, 32)
         limits = {"bytes": q.nbytes + q.nbytes + 3 * (k.nbytes + v.nbytes), "tile_bytes": _tile_room(16, 32, 32, 4)}
-        step = simulated("attention_kernel", "m22.launch_attention", q, k, v, (16, 32), limits=limits, advice=TILES_ONCE)
+        step = simulated(
+            "attention_kernel", "m22.launch_attention", q, k, v, (16, 32), limits=limits, advice=TILES_ONCE
+        )
         yield case(script=[step], label="48 queries, 64 keys, tiles of 16 and 32", part="traffic")
 
     def reference(q, k, v, tiles):
@@ -540,7 +539,10 @@ class what_twice_as_many_queries_save:
         "Keys and values are read half as often; queries as before.",
         "Each program reads all keys and values once, and there are half as many programs. Each query is read once, always.",
     )
-    c = "They stay the same.", "Each program reads all the keys and values for itself, and the number of programs changes."
+    c = (
+        "They stay the same.",
+        "Each program reads all the keys and values for itself, and the number of programs changes.",
+    )
     d = (
         "Everything is read half as often.",
         "The queries are read once however they are dealt out. Only what every program reads becomes less.",

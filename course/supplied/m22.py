@@ -35,7 +35,7 @@ def launch_rows(kernel: Any, x: Float[Tensor, "rows columns"]) -> Float[Tensor, 
 
 def launch_updates(
     update: Any, scores: Float[Tensor, "n m"], values: Float[Tensor, "m d"], tile: int
-) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n d"]]:  # fmt: skip
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"], Float[Tensor, "n d"]]:  # fmt: skip
     """Feed scores and values to `update`, `tile` keys at a time, in one program; n, d and `tile` are powers of two.
 
     Gives what it carries on at the end: the largest score, the sum of exponentials, the sum of weighted values.

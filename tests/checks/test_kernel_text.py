@@ -42,7 +42,14 @@ def kernel(x, y, n: int, B: tl.constexpr, CAUSAL: "tl.constexpr" = True) -> None
 def test_a_kernel_comes_with_its_helpers_and_constants_and_nothing_else():
     text = kernel_text([HEAD, WIDE, "kernel[(1,)](1, 2, 3, B=4)"], "kernel")
     compile(text, "cell", "exec")
-    for kept in ("LOG2E = ", "LOWEST", "def helper", "def kernel", "from triton import cdiv", "B: _triton.language.constexpr"):
+    for kept in (
+        "LOG2E = ",
+        "LOWEST",
+        "def helper",
+        "def kernel",
+        "from triton import cdiv",
+        "B: _triton.language.constexpr",
+    ):
         assert kept in text
     for left in ("unused", "numpy", "sys", "kernel["):
         assert left not in text

@@ -15,6 +15,7 @@ import triton.language as tl
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
+from kernels._backend import SIMULATED
 from kernels.simulator import Race, UnsupportedTriton, record, simulate
 from kernels.simulator.host import HostCopies
 from kernels.simulator.versions import interpreter, require_supported
