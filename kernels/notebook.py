@@ -4,7 +4,9 @@ Where Triton is not installed (macOS, Windows) `triton` and `tl` are stand-ins w
 read; a launch says what is missing.
 """
 
-from kernels._backend import INSTALL, TritonMissing, require_triton, tl, triton
+import torch
+
+from kernels._backend import INSTALL, TritonMissing, require_triton, say_simulated, tl, triton
 
 __all__ = ["TritonMissing", "require_triton", "tl", "triton", "without_gpu"]
 
@@ -24,4 +26,6 @@ def without_gpu() -> bool:
         print(error)
         return False
     install()
+    if not torch.cuda.is_available():
+        say_simulated()
     return True

@@ -1,12 +1,15 @@
 """Exercises of m22 in Triton. The references agree with `torch.softmax`, `torch.logsumexp` and
 `torch.nn.functional.scaled_dot_product_attention`."""
 
-import torch
+import inspect
 
-from autograder.exercise import case, exercise, question
+import torch
+import triton
+import triton.language as tl
+
+from autograder.exercise import case, exercise, kernel_of, question
 from course.checks.compare import close
 from course.checks.script import simulated
-from kernels.notebook import tl, triton
 
 TITLE = "FlashAttention"
 
@@ -20,15 +23,10 @@ TILES_ONCE = {
 }
 
 
-class _Flawed:
-    """A kernel with one flaw, chosen by its last constexpr: as `@triton.jit` gives it, for a launcher."""
-
-    def __init__(self, kernel, flaw, hint):
-        self.kernel, self.flaw, self.__doc__ = kernel, flaw, hint
-        self.fn, self.run = kernel.fn, kernel.run if hasattr(kernel, "run") else None
-
-    def __getitem__(self, grid):
-        return lambda *args, **named: self.kernel[grid](*args, **named, FLAW=self.flaw)
+def _flawed(template, flaw, hint):
+    """The kernel `template` with one flaw, chosen by its last constexpr: a kernel of its own, with a text of its own."""
+    text = inspect.getsource(template.fn).replace("FLAW: tl.constexpr", f'FLAW: tl.constexpr = "{flaw}"')
+    return kernel_of(text, template.__name__, hint)
 
 
 def _tensor(rng, *shape, scale=1.0, mean=0.0, dtype=torch.float32):
@@ -333,38 +331,38 @@ class attention_kernel:
         return _attend(q, k, v)[0].float()
 
     class misconceptions:
-        load_without_mask = _Flawed(
+        load_without_mask = _flawed(
             _flawed_attention, "load",
             "Your load of the keys runs past the last one. The last tile is not full: mask=key < m, other=0.",
         )  # fmt: skip
-        store_without_mask = _Flawed(
+        store_without_mask = _flawed(
             _flawed_attention, "store",
             "Your store runs past the last query. The last block is not full: give it mask=row < n.",
         )  # fmt: skip
-        tail_counted = _Flawed(
+        tail_counted = _flawed(
             _flawed_attention, "tail",
             "Keys past the end take part: loaded as 0 they have the score 0, not none. Set their scores to -inf.",
         )  # fmt: skip
-        whole_tiles_only = _Flawed(
+        whole_tiles_only = _flawed(
             _flawed_attention, "whole tiles",
             "You leave out the last keys, which fill no whole tile. Go on to m, and mask what is beyond.",
         )  # fmt: skip
-        not_scaled = _Flawed(
+        not_scaled = _flawed(
             _flawed_attention, "scale", "The scores are to be multiplied by `scale` before the softmax."
         )
-        not_divided = _Flawed(
+        not_divided = _flawed(
             _flawed_attention, "division",
             "After the last tile, `mixed` is a sum of values with exponentials. Divide it by `total`.",
         )  # fmt: skip
-        divided_each_tile = _Flawed(
+        divided_each_tile = _flawed(
             _flawed_attention, "each tile",
             "You divide in the loop, so that earlier tiles are divided again. Divide once, after the last tile.",
         )  # fmt: skip
-        every_program_the_first_block = _Flawed(
+        every_program_the_first_block = _flawed(
             _flawed_attention, "first block",
             "All programs work on the same queries. Those of program i begin at i * BM: tl.program_id(0).",
         )  # fmt: skip
-        queries_loaded_in_the_loop = _Flawed(
+        queries_loaded_in_the_loop = _flawed(
             _flawed_attention, "q again",
             "The result is right, but you load the queries for each tile of keys. Load them once, before the loop.",
         )  # fmt: skip
@@ -471,59 +469,59 @@ class causal_kernel:
         return torch.stack([e[0] for e in each]).float(), torch.stack([e[1] for e in each]).float()
 
     class misconceptions:
-        top_left = _Flawed(
+        top_left = _flawed(
             _flawed_causal, "top left",
             "Your triangle begins at the first key. The last query stands at the last key: query i sees keys up to i + m - n.",
         )  # fmt: skip
-        off_by_one = _Flawed(
+        off_by_one = _flawed(
             _flawed_causal, "off by one",
             "A query sees the key at its own place too: key <= row + m - n.",
         )  # fmt: skip
-        not_masked = _Flawed(
+        not_masked = _flawed(
             _flawed_causal, "not masked",
             "Queries see keys that come after them. Skipping tiles is not enough: mask inside of the last ones too.",
         )  # fmt: skip
-        heads_by_modulo = _Flawed(
+        heads_by_modulo = _flawed(
             _flawed_causal, "modulo",
             "You deal heads out in turn. Neighbours share keys and values: those of head h are head // share.",
         )  # fmt: skip
-        empty_rows_divided = _Flawed(
+        empty_rows_divided = _flawed(
             _flawed_causal, "empty",
             "A query that sees no key has the sum 0, and 0 / 0 is NaN. Divide it by 1: the result is 0.",
         )  # fmt: skip
-        nan_before_the_first = _Flawed(
+        nan_before_the_first = _flawed(
             _flawed_causal, "nan",
             "In a row that has seen nothing yet, -inf - -inf is NaN. Subtract 0 there, as in online_update.",
         )  # fmt: skip
-        sums_not_faded = _Flawed(
+        sums_not_faded = _flawed(
             _flawed_causal, "mixed",
             "`mixed` was relative to the old maximum. Multiply it by exp(old - new) before you add, as online_update does.",
         )  # fmt: skip
-        total_not_faded = _Flawed(
+        total_not_faded = _flawed(
             _flawed_causal, "total",
             "`total` was relative to the old maximum. Multiply it by exp(old - new) before you add, as online_update does.",
         )  # fmt: skip
-        exp2_without_log2_e = _Flawed(
+        exp2_without_log2_e = _flawed(
             _flawed_causal, "exp2",
             "exp2 is a power of two. For powers of e multiply the scores by log2(e) first, or use tl.exp.",
         )  # fmt: skip
-        sums_in_bfloat16 = _Flawed(
+        sums_in_bfloat16 = _flawed(
             _flawed_causal, "bfloat16",
             "You round the sums of each tile to bfloat16. Inputs may be bfloat16; what you carry on stays float32.",
         )  # fmt: skip
-        load_without_mask = _Flawed(
+        load_without_mask = _flawed(
             _flawed_causal, "load",
             "Your load of the values runs past the last one. The last tile is not full: mask=key < m, other=0.",
         )  # fmt: skip
-        race_on_lse = _Flawed(
+        race_on_lse = _flawed(
             _flawed_causal, "race",
             "All heads store their lse in the same row. Head h has its own: it begins at head * n.",
         )  # fmt: skip
-        nothing_skipped = _Flawed(
+        nothing_skipped = _flawed(
             _flawed_causal, "no skip",
             "The result is right, but you load tiles that no query of the block may see. End the loop at its last query's key.",
         )  # fmt: skip
-        keys_loaded_twice = _Flawed(
+        keys_loaded_twice = _flawed(
             _flawed_causal, "k again",
             "The result is right, but you load the keys twice. Load a tile once and keep it for as long as you need it.",
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a submission needed is not its own word: memory is watched from outside, kernels run where nothing else of it did."""
+"""What a submission needed is not its own word: memory is seen from outside, kernels run in a process of their own."""
 
 from __future__ import annotations
 
