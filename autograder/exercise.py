@@ -239,12 +239,12 @@ def lessons() -> list[str]:
 
 
 def kernel_of(text: str, name: str, hint: str) -> Any:
-    """The @triton.jit function `name` of a text that Python can find again, as Triton wants; `hint` is its docstring."""
+    """The @triton.jit function `name` of a text that Python finds again, as Triton wants; `hint` is its docstring."""
     import triton
 
     file = f"<kernel {hashlib.sha256(text.encode()).hexdigest()[:12]}>"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    names = {"triton": triton, "tl": triton.language}
+    names = {"__name__": __name__, "triton": triton, "tl": triton.language}
     exec(compile(text, file, "exec"), names)
     names[name].__doc__ = hint
     return names[name]

@@ -5,12 +5,15 @@ A launcher lays out tensors, chooses the grid and launches the kernel that it is
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+import kernels
 from kernels.notebook import tl, triton
 
 __all__ = ["launch_attention", "launch_causal", "launch_rows", "launch_updates", "naive_three_kernels"]
@@ -194,3 +197,29 @@ def causal_kernel(
     divisor = tl.where(total > 0, total, 1.0)
     tl.store(out + here, mixed / divisor[:, None], mask=inside)
     tl.store(lse + head * n + row, top + tl.log(divisor), mask=row < n)
+
+
+# ---- what was measured on a GPU ----------------------------------------------------------------------------------
+
+NOT_MEASURED = (
+    "No record of a measurement is here: these kernels have not been timed on a GPU yet. On a machine with one, "
+    "`make bench-kernels` measures them."
+)
+
+
+def ladder(record: Path | None = None) -> str:
+    """The forward pass rung by rung, as a table of what `make bench-kernels` measured; says so if nothing was."""
+    path = record or Path(kernels.__file__).parent / "measured" / "kernels.csv"
+    if not path.exists():
+        return NOT_MEASURED
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (row["kernel"], row["pass"]) == ("flash_attention", "forward")]
+    timed = [row for row in rows if row["ms"]]
+    if not timed:
+        return NOT_MEASURED
+    lines = [f"{'way':32s} {'n':>6s} {'d':>4s} {'causal':>6s} {'TFLOP/s':>8s} {'torch / this':>12s}"]
+    for row in timed:
+        ratio = f"{float(row['ratio']):12.2f}" if row["ratio"] else f"{'':12s}"
+        causal = "yes" if row["causal"] in ("1", "True") else "no"
+        lines.append(f"{row['way']:32s} {row['n']:>6s} {row['d']:>4s} {causal:>6s} {float(row['tflops']):8.0f} {ratio}")
+    return "\n".join([timed[0]["measured on"], *lines])

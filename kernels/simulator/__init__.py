@@ -9,7 +9,7 @@ See README.md in this folder for what is right, what is counted and what cannot 
 
 from kernels.simulator.errors import DeviceAssert, OutOfBounds, Race, UnsupportedTriton
 from kernels.simulator.launch import install, record, simulate
-from kernels.simulator.trace import CacheTraffic, LineTraffic, TensorTraffic, Trace
+from kernels.simulator.trace import CacheTraffic, LineTraffic, Request, TensorTraffic, Trace
 
 __all__ = [
     "CacheTraffic",
@@ -17,6 +17,7 @@ __all__ = [
     "LineTraffic",
     "OutOfBounds",
     "Race",
+    "Request",
     "TensorTraffic",
     "Trace",
     "UnsupportedTriton",
