@@ -12,7 +12,6 @@ import time
 
 import matplotlib.pyplot as plt
 import torch
-from torch import Tensor
 
 from course import begin, check, plots, progress
 from course.carry import working
@@ -153,8 +152,8 @@ def softmax_kernel(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
 # | `values` | (BN, D) | the values of these keys, in float32 or bfloat16 |
 #
 # `powers[:, None]` turns a tile of shape (BM,) into a column, as in NumPy. `tl.dot(a, b)` wants both sides in one
-# dtype and adds up in float32: bring the powers to the dtype of the values with `powers.to(values.dtype)`, and keep what
-# you carry on in float32. A sum of many terms in bfloat16 loses its small ones.
+# dtype and adds up in float32: bring the powers to the dtype of the values with `powers.to(values.dtype)`. What you
+# carry on stays float32: a sum of many terms in bfloat16 loses its small ones.
 #
 # {{m22.online_update}}
 
@@ -201,8 +200,8 @@ def online_update(top, total, mixed, scores, values):
 #
 # ## The kernel
 #
-# Now put it together. One program takes BM queries and goes through all keys, BN at a time. Its queries are loaded once,
-# before the loop; a tile of keys and one of values in each trip. At the end it divides, once, and stores.
+# Now put it together. One program takes BM queries and goes through all keys, BN at a time. Its queries are loaded
+# once, before the loop; a tile of keys and one of values in each trip. At the end it divides, once, and stores.
 #
 # The tensors are stored row by row, so number $(i, j)$ of a matrix with D columns lies at `i * D + j`. A tile's
 # addresses come from a column of rows and a row of columns: `row[:, None] * D + column[None, :]`.
@@ -285,8 +284,8 @@ def attention_kernel(q, k, v, out, n, m, scale, D: tl.constexpr, BM: tl.constexp
 # **Queries that see nothing.** With more queries than keys the first ones see no key. Their sum is 0, and 0 / 0 is NaN.
 # Their result is 0.
 #
-# For a backward pass the kernel also keeps one number of each query: `lse`, the logarithm of the sum of the exponentials
-# of its scores, which is `top + log(total)`, and -inf for a query that sees nothing.
+# For a backward pass the kernel also keeps one number of each query: `lse`, the logarithm of the sum of the
+# exponentials of its scores. That is `top + log(total)`, and -inf for a query that sees nothing.
 #
 # {{m22.causal_kernel}}
 
@@ -382,8 +381,8 @@ tile_traffic(causal_kernel)
 #
 # **What should come out.** The plain way moves four matrices of $N^2$ numbers, whatever the tiles, and so grows with
 # $N^2$. Your kernel reads all keys and values once for each block of queries: $2 N d \cdot N / B_M$ numbers. That grows
-# with $N^2$ too, but divided by $B_M$. And $B_M$ is as large as the chip allows: if M numbers fit, $B_M$ is about M / d.
-# Put in, that is Dao's law: $N^2 d^2 / M$ accesses. A chip with twice the memory halves the traffic.
+# with $N^2$ too, but divided by $B_M$. And $B_M$ is as large as the chip allows: if M numbers fit, $B_M$ is about
+# M / d. Put in, that is Dao's law: $N^2 d^2 / M$ accesses. A chip with twice the memory halves the traffic.
 
 
 # %% demonstration=true
@@ -395,6 +394,8 @@ def traffic_of(launch):
 
 
 if kernels_run:
+    from kernels.simulator import record
+
     softmax_used, kernel_used = working("m22.softmax_kernel", "m22.attention_kernel")
     width, lengths, blocks = 32, [32, 64, 128, 256], [16, 32, 64, 128]
     started, plain, tiled = time.process_time(), [], []
@@ -422,11 +423,10 @@ if kernels_run:
     plt.show()
 
 # %% [markdown]
-# **What you should see.** Left: both lines steepen to a slope of 2, and the gap between them tends to a constant
-# factor, not to another slope. FlashAttention does not change the law of growth; it divides by the size of the chip's
-# memory. Right: the counted points lie on the line, which is the formula for queries, results, keys and values
-# together. Each doubling of BM halves what the keys and values cost, and the tiles on the chip double. That is the whole
-# trade.
+# **What you should see.** Left: both lines steepen towards a slope of 2: FlashAttention does not change the law of
+# growth, it divides by the size of the chip's memory. Right: the counted points lie on the line, which is the formula for queries, results, keys and values
+# together. Each doubling of BM halves what the keys and values cost, and needs more room on the chip. That is the
+# whole trade.
 #
 # ## The ladder to the vendor's speed
 #
@@ -443,8 +443,8 @@ if kernels_run:
 # 4. **The copy engine.** Tensor descriptors let one instruction fetch a whole tile while the threads compute.
 # 5. **A program that stays.** As many programs as there are multiprocessors, each takes one block after the other, the
 #    heavy ones first.
-# 6. **Warps with roles.** Some warps only fetch, others only compute, and two groups of these take turns: while one does
-#    its exponentials, the other has the tensor cores (Shah et al. 2024, FlashAttention-3).
+# 6. **Warps with roles.** Some warps only fetch, others only compute, and two groups of these take turns: while one
+#    does its exponentials, the other has the tensor cores (Shah et al. 2024, FlashAttention-3).
 #
 # The table below is read from the record of a measurement on a GPU, not written here by hand.
 
