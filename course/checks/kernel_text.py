@@ -77,8 +77,8 @@ def kernel_text(cells: list[str], name: str) -> str:
         gathered = _Gathered(forbidden.read(cells))
         gathered.function(name)
         return gathered.text()
-    except RecursionError:
-        raise NotTriton("This kernel is nested too deeply.") from None
+    except (RecursionError, ValueError):  # ValueError: a whole number with more digits than Python writes
+        raise NotTriton("This kernel is nested too deeply, or holds too large a number.") from None
 
 
 def first_foreign(cells: list[str], name: str) -> str | None:

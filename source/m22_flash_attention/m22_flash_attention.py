@@ -424,9 +424,9 @@ if kernels_run:
 
 # %% [markdown]
 # **What you should see.** Left: both lines steepen towards a slope of 2: FlashAttention does not change the law of
-# growth, it divides by the size of the chip's memory. Right: the counted points lie on the line, which is the formula for queries, results, keys and values
-# together. Each doubling of BM halves what the keys and values cost, and needs more room on the chip. That is the
-# whole trade.
+# growth, it divides by the size of the chip's memory. Right: the counted points lie on the line, which is the formula
+# for queries, results, keys and values together. Each doubling of BM halves what the keys and values cost, and needs
+# more room on the chip. That is the whole trade.
 #
 # ## The ladder to the vendor's speed
 #

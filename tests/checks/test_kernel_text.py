@@ -100,6 +100,8 @@ def test_python_is_refused(line):
     ["@triton.jit\ndef kernel(x): pass", "kernel.run = print"],
     ["@triton.jit\ndef kernel(x=open('x')): pass"],
     ["@triton.jit\ndef kernel(*x): pass"],
+    ["@triton.jit\ndef kernel(x): return 0x" + "f" * 9000],
+    ["@triton.jit\ndef kernel(x): return " + "+".join("1" * 3000)],
     ["C = np.ones(3)\n@triton.jit\ndef kernel(x): return x + C"],
     ["@triton.jit\ndef kernel(x):\n    y = " + "-" * 60 + "1\n" + "    x = x + 1\n" * 15_000],
 ])  # fmt: skip
