@@ -198,7 +198,7 @@ def _items(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> li
 
 
 def _measured(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> needs.Measured:
-    return needs.with_memory(lambda: _call(step, namespace, handles))
+    return needs.with_memory(lambda: _call(step, namespace, handles), step["limits"]["peak_bytes"])
 
 
 def _simulated(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> needs.Measured:

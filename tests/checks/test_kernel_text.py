@@ -81,7 +81,7 @@ REFUSED = [
     "y = __import__('os')", "y = _simulator_to_tensor(3)", "y = unknown(x)", "for i in tl.load(x):\n        pass",
     "def g(): pass", "y = triton.runtime", "y = tl.math.core", "y = tl.tensor", "y = kernel.fn", "tl.load(*x)",
     "y = tl.math.wraps", "with x: pass", "y = (z := 3)", "y = b'1'", "tl.load(**x)", "y = tl.extra", "raise ValueError",
-    "raise NotImplementedError(sys)", "y: sys.modules = 1", "y = open('x')", "y = x.store.__self__", "break",
+    "raise NotImplementedError(sys)", "y = open('x')", "y = x.store.__self__", "break",
     "y = '{0.__class__}'.format(x)", "x.dtype.element_ty.name = 1", "y = math.__spec__",
 ]  # fmt: skip
 
@@ -101,7 +101,6 @@ def test_python_is_refused(line):
     ["@triton.jit\ndef kernel(x=open('x')): pass"],
     ["@triton.jit\ndef kernel(*x): pass"],
     ["@triton.jit\ndef kernel(x): return 0x" + "f" * 9000],
-    ["@triton.jit\ndef kernel(x): return " + "+".join("1" * 3000)],
     ["C = np.ones(3)\n@triton.jit\ndef kernel(x): return x + C"],
     ["@triton.jit\ndef kernel(x):\n    y = " + "-" * 60 + "1\n" + "    x = x + 1\n" * 15_000],
 ])  # fmt: skip
