@@ -210,7 +210,7 @@ class online_update:
             return higher, total * fade + tl.sum(powers, 1), mixed
 
         @triton.jit
-        def sums_in_bfloat16(top, total, mixed, scores, values):
+        def sums_in_the_dtype_of_the_values(top, total, mixed, scores, values):
             """You keep `mixed` in the dtype of the values. With bfloat16 each tile's share is rounded away: keep float32."""
             higher = tl.maximum(top, tl.max(scores, 1))
             shift = tl.where(higher == -float("inf"), 0.0, higher)
@@ -218,6 +218,16 @@ class online_update:
             fade = tl.exp(top - shift)
             mixed = mixed * fade[:, None] + tl.dot(powers.to(values.dtype), values)
             return higher, total * fade + tl.sum(powers, 1), mixed.to(values.dtype).to(tl.float32)
+
+        @triton.jit
+        def sums_in_bfloat16(top, total, mixed, scores, values):
+            """You round `mixed` to bfloat16 in each step. What you carry on is a sum of many terms: keep it in float32."""
+            higher = tl.maximum(top, tl.max(scores, 1))
+            shift = tl.where(higher == -float("inf"), 0.0, higher)
+            powers = tl.exp(scores - shift[:, None])
+            fade = tl.exp(top - shift)
+            mixed = mixed * fade[:, None] + tl.dot(powers.to(values.dtype), values)
+            return higher, total * fade + tl.sum(powers, 1), mixed.to(tl.bfloat16).to(tl.float32)
 
         @triton.jit
         def exp2_without_log2_e(top, total, mixed, scores, values):

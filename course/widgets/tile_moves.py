@@ -35,8 +35,8 @@ class Move:
     on_chip: int  # afterwards
 
     def __str__(self) -> str:
-        verb, way = ("loads", "") if self.loads else ("stores", "")
-        return f"program {self.program} {verb} {self.tensor}{way}, rows {self.first} to {self.last}"
+        verb = "loads" if self.loads else "stores"
+        return f"program {self.program} {verb} {self.tensor}, rows {self.first} to {self.last}"
 
 
 @dataclass

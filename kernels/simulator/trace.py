@@ -206,8 +206,11 @@ class Counter:
         if self.trace.requests is not None:
             self.trace.requests.append([])
 
-    def count(self, kind: str, region: Region, addresses: np.ndarray, item: int, line: Line) -> None:
-        """Count one request: different addresses, ascending, `item` bytes at each."""
+    def count(self, kind: str, region: Region, addresses: np.ndarray, item: int, line: Line, filling: int = 0) -> None:
+        """Count one request: different addresses, ascending, `item` bytes at each.
+
+        `filling` bytes of tiles only say what masked elements become: no chip would keep them.
+        """
         size = addresses.size * item
         sectors = _count_blocks(addresses, SECTOR) * SECTOR
         tensor = self.trace.tensors[region.name]
@@ -218,7 +221,7 @@ class Counter:
         self._count_line(LineTraffic(line, region.name, kind, 1, size, sectors))
         if self.trace.requests is not None:
             first, last = ((int(addresses[i]) - region.start) // region.item for i in (0, -1))
-            on_chip = Tile.meter.live if Tile.meter else 0
+            on_chip = Tile.meter.live - filling if Tile.meter else 0
             lines = np.unique(addresses // CACHE_LINE)
             self.trace.requests[-1].append(Request(kind, region.name, first, last, size, on_chip, lines))
 

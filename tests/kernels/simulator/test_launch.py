@@ -58,7 +58,7 @@ def test_options_not_given_are_those_of_the_record_around():
         with pytest.raises(Race):
             simulate(race, (2,), races=True, requests=False)(torch.zeros(1))
         simulate(double_kernel, (1,), requests=False)(torch.zeros(4), 4)
-    assert [trace.requests is None for trace in traces] == [False, True]
+    assert [trace.requests is None for trace in traces] == [False, True, True]  # what failed left one too
 
 
 OWNERS = [tl, tl.core, tl.math, tl.tensor, tl.dtype, tl.core.tensor_descriptor_base, JITFunction, Autotuner]
