@@ -114,7 +114,7 @@ class _Gathered:
         if _only_named(syntax):
             raise NotSeen(name)
         if not isinstance(syntax, ast.FunctionDef):
-            raise NotTriton(f"`{name}` should be a function with @triton.jit above its def.")
+            raise NotTriton(f"`{name}` should be a function with @triton.jit above its def, and inside of nothing.")
         self._require_jit(syntax)
         self.functions[name] = ""  # its place; recursion ends here
         _Function(self, syntax).check()
