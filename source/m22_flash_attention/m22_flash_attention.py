@@ -30,7 +30,7 @@ begin("m22_flash_attention")
 kernels_run = without_gpu()  # from here on kernel[grid](...) runs in a simulator wherever there is no GPU
 
 # %% [markdown]
-# ## The same on a GPU: a kernel in Triton
+# ## 8. The same on a GPU: a kernel in Triton
 #
 # In NumPy each line of your loop is a call that reads whole arrays from memory and writes whole arrays back. The tiles
 # are there, but they do not *stay* anywhere. On a GPU they can. You write one function, a **kernel**, whose tiles live
@@ -88,7 +88,7 @@ if kernels_run:
 # The trace says 40 bytes read and 40 written: ten numbers of four bytes each way, and nothing twice. **Try** Take away
 # `mask=mask` in the load and run the cell again. What does the simulator say, and about which program?
 #
-# ## A row and its mask
+# ## 9. A row and its mask
 #
 # Your first kernel is a softmax of each row: one program for one row. The row's numbers stay on the chip for all three
 # steps (maximum, exponentials, sum), so each is loaded once and stored once. Written with three calls, as in ch01, the
@@ -137,7 +137,7 @@ def softmax_kernel(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
 # A score of $-\infty$ never is the maximum, and its exponential is 0. `other=-float("inf")` puts it there.
 # </details>
 #
-# ## One step of the online softmax
+# ## 10. One step of the online softmax
 #
 # A kernel may call helpers, if they have `@triton.jit` too: they are compiled into it. This one carries the online
 # softmax on by one tile. A program works on BM queries at once, so each has its own maximum, its own sum and its own
@@ -198,7 +198,7 @@ def online_update(top, total, mixed, scores, values):
 # `tl.where(higher == -float("inf"), 0.0, higher)`. Then $e^{-\infty} = 0$ does the rest.
 # </details>
 #
-# ## The kernel
+# ## 11. The kernel
 #
 # Now put it together. One program takes BM queries and goes through all keys, BN at a time. Its queries are loaded
 # once, before the loop; a tile of keys and one of values in each trip. At the end it divides, once, and stores.
@@ -266,7 +266,7 @@ def attention_kernel(q, k, v, out, n, m, scale, D: tl.constexpr, BM: tl.constexp
 # something is loaded in the loop that should stand before it, or twice.
 # </details>
 #
-# ## Causal, with many heads
+# ## 12. Causal, with many heads
 #
 # Four things are left before this is the kernel that language models run.
 #
@@ -428,7 +428,7 @@ if kernels_run:
 # for queries, results, keys and values together. Each doubling of BM halves what the keys and values cost, and needs
 # more room on the chip. That is the whole trade.
 #
-# ## The ladder to the vendor's speed
+# ## 13. The ladder to the vendor's speed
 #
 # Your kernel moves as few bytes as its tiles allow. On a real GPU that makes it quick, but not as quick as the kernel
 # that the vendor ships. What is missing are not bytes but idle units. A streaming multiprocessor of an H100 has tensor
