@@ -60,6 +60,7 @@ __all__ = [
     "softmax_saturation",
     "split_map",
     "table_trainer",
+    "tile_traffic",
     "token_attention",
     "valley_lab",
     "whole_course",
@@ -74,6 +75,7 @@ LATER = {
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",
+    "tile_traffic": "tile_moves",
     "whole_course": "assembly",
 }
 
