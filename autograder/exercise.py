@@ -31,7 +31,7 @@ from course.checks.compare import Tolerance, exact
 from course.checks.influence import Place, influential
 from course.checks.judge import Verdict, judge
 from course.checks.runner import Outcome, plain, run_script
-from course.checks.script import Script, call
+from course.checks.script import Script, call, for_reference
 from course.checks.sheet import Case, Option, Sheet, UnknownExercise, answer_digest
 from course.checks.wire import Opaque
 
@@ -108,8 +108,9 @@ class Definition:
         return Case(label, part, script, expected, _Wrong(self, script), _Matters(self, script))
 
     def _outcomes(self, script: Script, target: Any) -> list[Outcome]:
+        ours = target is self.reference
         with np.errstate(all="ignore"):
-            outcomes = run_script(script, {self.name: target}, watch=target is not self.reference)
+            outcomes = run_script(for_reference(script) if ours else script, {self.name: target}, watch=not ours)
         return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
 
 

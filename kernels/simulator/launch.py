@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
+from kernels._backend import say_simulated
 from kernels.simulator.arguments import bind, values_of
 from kernels.simulator.builder import LONGEST_AXES, Builder
 from kernels.simulator.errors import DeviceAssert, OutOfBounds, Race
@@ -80,6 +82,35 @@ def record(*, races: bool | None = None, requests: bool | None = None) -> Iterat
         finally:
             patches.restore()
             _recorders.pop()
+
+
+def install() -> None:
+    """From now on every launch whose tensors are not on a GPU runs here, as within `record`; says so at the first one.
+
+    For notebooks: `kernel[grid](...)` works without a GPU, whatever was imported before and however TRITON_INTERPRET
+    was set; with tensors on a GPU it runs compiled. To do it twice is to do it once. `record` works as before.
+    """
+    with _lock:
+        for kind in (JITFunction, interpreter.InterpretedFunction, Autotuner):
+            if not hasattr(kind.run, "simulates"):
+                kind.run = _here_or_on_the_gpu(kind.run)
+
+
+def _here_or_on_the_gpu(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def run(self: Any, *args: Any, **named: Any) -> Any:
+        if named.get("warmup") or _on_a_gpu((*args, *named.values())):
+            return original(self, *args, **named)
+        say_simulated()
+        with record():
+            return self.run(*args, **named)  # which `record` has replaced
+
+    run.simulates = True
+    return run
+
+
+def _on_a_gpu(values: tuple) -> bool:
+    return any(tensor.device.type == "cuda" for value in values for _, tensor in tensors_in("", value))
 
 
 def _catch_launches(patches: Patches) -> None:
