@@ -7,7 +7,7 @@ import numpy as np
 
 from autograder.exercise import case, exercise, question
 from course.checks.compare import close, exact
-from course.checks.script import call, given, held
+from course.checks.script import call, given, held, measured
 
 TITLE = "FlashAttention"
 
@@ -369,7 +369,10 @@ def _row_by_row(q, k, v, seen=lambda i: None):
     output, lse = np.zeros((len(q), v.shape[1])), np.full(len(q), -np.inf)
     for i, query in enumerate(q):
         keys, values = k[: seen(i)], v[: seen(i)]
-        if len(keys):
+        if len(keys) > 100:  # exact sums would take long
+            weights, sums = _softmax_rows((keys @ query / math.sqrt(q.shape[1]))[None])
+            output[i], lse[i] = weights[0] @ values, sums[0]
+        elif len(keys):
             scores = [math.fsum(query * key) / math.sqrt(q.shape[1]) for key in keys]
             lse[i] = max(scores) + math.log(math.fsum(math.exp(s - max(scores)) for s in scores))
             output[i] = [math.fsum(math.exp(s - lse[i]) * x for s, x in zip(scores, column, strict=True)) for column in values.T]
@@ -410,12 +413,23 @@ def _tiled_sizes(rng):
     return [*TILED, (int(rng.integers(8, 11)), int(rng.integers(11, 15)), 3, int(rng.integers(4, 6)), 3, 5)]
 
 
+LONG = (320, 960, 4, 4, 40, 120)  # a tile takes 38 kB, a row of tiles 307 kB, the table 2.5 MB
+ADVICE = "An array of all scores, 320 by 960, takes 2.5 MB alone: hold one tile, block_q by block_k, at a time."
+
+
+def _long_texts(name, arguments, most_mb):
+    n, m, _, _, block_q, block_k = LONG
+    script = [measured(name, *arguments, block_q, block_k, most_mb=most_mb, advice=ADVICE)]
+    return case(script=script, label=f"in little memory, {_said(n, m, block_q, block_k)}")
+
+
 def _said(n, m, block_q, block_k):
     return f"n = {n}, m = {m}, tiles of {block_q} by {block_k}"
 
 
 @exercise(
-    points=5, minutes=25, source="Dao et al. 2022, algorithm 1; Dao 2023, algorithm 1 (queries outside, one division)",
+    points=6, minutes=25,
+    source="Dao et al. 2022, algorithm 1; Dao 2023, algorithm 1 (queries outside, one division)",
     uses=("m22.add_tile",),
 )  # fmt: skip
 class tiled_attention:
@@ -428,11 +442,17 @@ class tiled_attention:
             yield case(*_qkv(rng, n, m, d, d_v), block_q, block_k, label=_said(n, m, block_q, block_k))
         q, k, v = _qkv(rng, 5, 8, 4, 3)
         yield case(40 * q, k, v, 2, 3, label="scores in the hundreds")
+        yield _long_texts("tiled_attention", _qkv(rng, *LONG[:4]), 0.25)
 
     def reference(q, k, v, block_q, block_k):
         return _row_by_row(q, k, v)
 
     class misconceptions:
+        def table_of_all_scores(q, k, v, block_q, block_k):
+            """The numbers are right, but an (n, m) array of scores, or a whole row or column of tiles, is in memory at once. Work on one tile at a time."""
+            weights, lse = _softmax_rows(q @ k.T / math.sqrt(q.shape[1]))
+            return weights @ v, lse
+
         def last_tile_only(q, k, v, block_q, block_k):
             """Each tile of queries remembers its last tile of keys only: top, total and mixed start anew inside of the loop over keys."""
             return _flash(q, k, v, block_q, block_k, reset=True)
@@ -928,7 +948,10 @@ def _way_back(rng, n, m, d, d_v):
     return q, k, v, weights @ v, lse, _normal(rng, n, d_v)
 
 
-@exercise(points=5, minutes=30, source="Dao et al. 2022, appendix B.2 and algorithm 4; Dao 2023, algorithm 2")
+@exercise(
+    points=6, minutes=30,
+    source="Dao et al. 2022, appendix B.2 and algorithm 4; Dao 2023, algorithm 2",
+)
 class tiled_backward:
     """The three gradients, tile by tile, from inputs, output and log-sum-exp only."""
 
@@ -938,20 +961,25 @@ class tiled_backward:
         drawn = int(rng.integers(8, 11)), int(rng.integers(11, 14)), 3, 4, 3, 5
         for n, m, d, d_v, block_q, block_k in [*BACK, drawn]:
             yield case(*_way_back(rng, n, m, d, d_v), block_q, block_k, label=_said(n, m, block_q, block_k))
+        yield _long_texts("tiled_backward", _way_back(rng, *LONG[:4]), 0.35)
 
     def reference(q, k, v, output, lse, grad_output, block_q, block_k):
         grads = [np.zeros(x.shape) for x in (q, k, v)]
         scale = 1 / math.sqrt(q.shape[1])
         for i, (query, grad) in enumerate(zip(q, grad_output, strict=True)):
-            weights, _ = _softmax_rows((k @ query * scale)[None])
-            jacobian = np.diag(weights[0]) - np.outer(weights[0], weights[0])  # of the softmax, as in ch02
-            grad_scores = jacobian @ (v @ grad) * scale
+            weights = _softmax_rows((k @ query * scale)[None])[0][0]
+            wanted = v @ grad  # the softmax's Jacobian of ch02, diag(w) - w w^T, times this
+            grad_scores = (weights * wanted - weights * (weights @ wanted)) * scale
             grads[0][i] = grad_scores @ k
             grads[1] += np.outer(grad_scores, query)
-            grads[2] += np.outer(weights[0], grad)
+            grads[2] += np.outer(weights, grad)
         return tuple(grads)
 
     class misconceptions:
+        def table_of_all_weights(q, k, v, output, lse, grad_output, block_q, block_k):
+            """The numbers are right, but an (n, m) array, or a whole row or column of tiles, is in memory at once. Recompute one tile of weights at a time."""
+            return _back(q, k, v, output, lse, grad_output, len(q), len(k))
+
         def no_delta(q, k, v, output, lse, grad_output, block_q, block_k):
             """You do not subtract delta. The softmax couples the scores of a row: weights * (grad_weights - delta)."""
             return _back(q, k, v, output, lse, grad_output, block_q, block_k, grad_scores=lambda w, g, delta: w * g)

@@ -47,6 +47,7 @@ __all__ = [
     "matrix_flow",
     "norm_lab",
     "offset_clock",
+    "online_row",
     "patch_lab",
     "residual_bus",
     "rope_dial",
@@ -60,6 +61,7 @@ __all__ = [
     "softmax_saturation",
     "split_map",
     "table_trainer",
+    "tile_map",
     "token_attention",
     "valley_lab",
     "whole_course",
@@ -70,10 +72,12 @@ LATER = {
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
+    "online_row": "one_pass",
     "patch_lab": "patching",
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",
+    "tile_map": "tiles_seen",
     "whole_course": "assembly",
 }
 
