@@ -51,7 +51,7 @@ def _rows(rng):
     yield "rising scores", rising, 2
     yield "falling scores, the last block shorter", falling, 3
     yield "a single block", _normal(rng, 3) - 3.0, 5
-    yield "huge scores", rng.permutation(np.arange(6) * 0.7 + 1000.0) + noise[:6], 2
+    yield "huge scores", rng.permutation(np.arange(6) * 0.7 + 300.0) + noise[:6], 2
     yield "a first block of hidden keys (-inf)", hidden, 3
     yield f"{m} random scores", 1.5 * _normal(rng, m), 4
 
@@ -60,7 +60,7 @@ def _rows(rng):
 class online_softmax:
     """Maximum and sum of a softmax in one pass over the row, block by block."""
 
-    tolerance = close(1e-5, 1e-5, why="a float32 solution rounds exponentials")
+    tolerance = close(2e-4, 2e-5, why="a float32 solution rounds scores of 300, and exponentials of their differences")
 
     def cases(rng):
         for label, scores, block in _rows(rng):
@@ -98,7 +98,7 @@ class online_softmax:
 
         def everything_rescaled(scores, block):
             """You rescale the new block's powers too. They are relative to the new maximum already: rescale the old sum only."""
-            tops, totals = _online(scores, block)
+            tops, _ = _online(scores, block)
             old = np.concatenate([[-np.inf], tops[:-1]])
             out, total = [], 0.0
             for first, before, now in zip(_starts(len(scores), block), old, tops, strict=True):
@@ -210,7 +210,7 @@ def _tiles_to_add(rng):
     yield "larger scores than before", _midway(rng, 4, 3), _normal(rng, 4, 2) + 2.5, _normal(rng, 2, 3)
     yield "smaller scores than before", _midway(rng, 3, 4), _normal(rng, 3, 2) - 2.5, _normal(rng, 2, 4)
     yield "r = c = d_v = 3", _midway(rng, 3, 3), _normal(rng, 3, 3, scale=2.0), _normal(rng, 3, 3)
-    huge = _normal(rng, 2, 3) + 1000.0
+    huge = _normal(rng, 2, 3) + 300.0
     yield "huge scores", _midway(rng, 2, 5), huge, _normal(rng, 3, 5)
     some = _normal(rng, rows, keys, scale=1.5)
     some[rng.random(some.shape) < 0.4] = -np.inf
@@ -223,7 +223,7 @@ def _tiles_to_add(rng):
 class add_tile:
     """What is known of a tile of queries, after one more tile of keys and values."""
 
-    tolerance = close(1e-5, 1e-5, why="a float32 solution rounds exponentials and a product of a few terms")
+    tolerance = close(2e-4, 1e-4, why="a float32 solution rounds scores of 300, and exponentials of their differences")
 
     def cases(rng):
         for label, state, scores, values in _tiles_to_add(rng):
@@ -375,7 +375,9 @@ def _row_by_row(q, k, v, seen=lambda i: None):
         elif len(keys):
             scores = [math.fsum(query * key) / math.sqrt(q.shape[1]) for key in keys]
             lse[i] = max(scores) + math.log(math.fsum(math.exp(s - max(scores)) for s in scores))
-            output[i] = [math.fsum(math.exp(s - lse[i]) * x for s, x in zip(scores, column, strict=True)) for column in values.T]
+            output[i] = [
+                math.fsum(math.exp(s - lse[i]) * x for s, x in zip(scores, column, strict=True)) for column in values.T
+            ]
     return output, lse
 
 
@@ -402,7 +404,12 @@ def _flash(q, k, v, block_q, block_k, *, scale=None, finish=None, lse=None, valu
     return output, sums
 
 
-TILED = [(6, 6, 4, 3, 2, 3), (7, 10, 3, 4, 3, 4), (5, 9, 2, 2, 4, 2), (3, 4, 5, 2, 8, 8)]  # n, m, d, d_v, block_q, block_k
+TILED = [
+    (6, 6, 4, 3, 2, 3),
+    (7, 10, 3, 4, 3, 4),
+    (5, 9, 2, 2, 4, 2),
+    (3, 4, 5, 2, 8, 8),
+]  # n, m, d, d_v, block_q, block_k
 
 
 def _qkv(rng, n, m, d, d_v, scale=1.6):
@@ -503,12 +510,16 @@ class tiled_attention:
 
         def mean_over_tiles(q, k, v, block_q, block_k):
             """You average the softmax of each tile. Tiles with larger scores must count more: carry top, total and mixed on."""
-            parts = [_flash(q, k[j : j + block_k], v[j : j + block_k], block_q, block_k) for j in _starts(len(k), block_k)]
+            parts = [
+                _flash(q, k[j : j + block_k], v[j : j + block_k], block_q, block_k) for j in _starts(len(k), block_k)
+            ]
             return np.mean([p[0] for p in parts], axis=0), np.logaddexp.reduce([p[1] for p in parts])
 
         def sum_over_tiles(q, k, v, block_q, block_k):
             """You add up the softmax of each tile: each of them is divided too early. Divide once, by the sum over all keys."""
-            parts = [_flash(q, k[j : j + block_k], v[j : j + block_k], block_q, block_k) for j in _starts(len(k), block_k)]
+            parts = [
+                _flash(q, k[j : j + block_k], v[j : j + block_k], block_q, block_k) for j in _starts(len(k), block_k)
+            ]
             return np.sum([p[0] for p in parts], axis=0), np.logaddexp.reduce([p[1] for p in parts])
 
         def lse_without_the_maximum(q, k, v, block_q, block_k):
@@ -575,10 +586,19 @@ def _map(n, m, block_q, block_k, sees):
     return np.array([[int(tile.any()) + int(tile.all()) for tile in row] for row in cut])
 
 
-TILE_MAPS = [(8, 8, 2, 2), (6, 6, 3, 2), (4, 9, 2, 3), (9, 5, 2, 2), (7, 7, 3, 4), (5, 12, 4, 3)]  # n, m, block_q, block_k
+TILE_MAPS = [
+    (8, 8, 2, 2),
+    (6, 6, 3, 2),
+    (4, 9, 2, 3),
+    (9, 5, 2, 2),
+    (7, 7, 3, 4),
+    (5, 12, 4, 3),
+]  # n, m, block_q, block_k
 
 
-@exercise(points=3, minutes=15, source="Dao 2023, FlashAttention-2, section 3.1.1, causal masking; queries end where keys end")
+@exercise(
+    points=3, minutes=15, source="Dao 2023, FlashAttention-2, section 3.1.1, causal masking; queries end where keys end"
+)
 class causal_tiles:
     """Which tiles of the causal score table are hidden, cut by the diagonal, or seen as a whole."""
 
@@ -949,7 +969,8 @@ def _way_back(rng, n, m, d, d_v):
 
 
 @exercise(
-    points=6, minutes=30,
+    points=6,
+    minutes=30,
     source="Dao et al. 2022, appendix B.2 and algorithm 4; Dao 2023, algorithm 2",
 )
 class tiled_backward:
@@ -1049,7 +1070,9 @@ class tiled_backward:
 
         def softmax_of_the_tile(q, k, v, output, lse, grad_output, block_q, block_k):
             """You take a softmax of each tile. Its sum goes over all keys, and is kept in lse: exp(scores - lse)."""
-            return _back(q, k, v, output, lse, grad_output, block_q, block_k, weights=lambda s, lse: _softmax_rows(s)[0])
+            return _back(
+                q, k, v, output, lse, grad_output, block_q, block_k, weights=lambda s, lse: _softmax_rows(s)[0]
+            )
 
         def scores_not_scaled(q, k, v, output, lse, grad_output, block_q, block_k):
             """The recomputed scores are not divided by the square root of d, but lse is that of scores that were."""
@@ -1112,7 +1135,9 @@ class tiled_backward:
 # ---- bytes -------------------------------------------------------------------------------------------------------
 
 
-def _bytes(n, m, d, block_q, block_k, itemsize=2, causal=False, *, naive=None, reads=None, q_reads=1, kv=2, lse=4, outputs=1):
+def _bytes(
+    n, m, d, block_q, block_k, itemsize=2, causal=False, *, naive=None, reads=None, q_reads=1, kv=2, lse=4, outputs=1
+):
     """Bytes of both ways, counted by walking through the loops, with what can go wrong as parameters."""
     seen = (lambda i, j: j <= i + m - n) if causal else (lambda i, j: True)
     kinds = _map(n, m, block_q, block_k, seen)
@@ -1226,7 +1251,9 @@ class attention_bytes:
 
         def last_tile_taken_for_whole(n, m, d, block_q, block_k, itemsize=2, causal=False):
             """The last tile of keys may be shorter than block_k. Only rows that exist are read."""
-            return _bytes(n, m, d, block_q, block_k, itemsize, causal, reads=lambda kinds: int((kinds > 0).sum()) * block_k)
+            return _bytes(
+                n, m, d, block_q, block_k, itemsize, causal, reads=lambda kinds: int((kinds > 0).sum()) * block_k
+            )
 
         def tiles_of_queries_rounded_down(n, m, d, block_q, block_k, itemsize=2, causal=False):
             """A last tile of queries that is shorter reads its keys, too. Round the number of tiles up."""

@@ -71,7 +71,7 @@ def tiled_attention(
 def causal_attention(
     q: np.ndarray, k: np.ndarray, v: np.ndarray, block_q: int, block_k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `tiled_attention`; query i sees the keys up to i + m - n, and tiles that no query of a tile sees stay unread."""
+    """As `tiled_attention`; query i sees keys up to i + m - n, and tiles that nobody sees stay unread."""
     return _by_tiles(q, k, v, block_q, block_k, causal_tiles(len(q), len(k), block_q, block_k))
 
 
@@ -92,7 +92,7 @@ def _by_tiles(q: Any, k: Any, v: Any, block_q: int, block_k: int, tiles: np.ndar
 
 
 def causal_tiles(n: int, m: int, block_q: int, block_k: int) -> np.ndarray:
-    """For each tile of queries (a row) and of keys (a column): 0 nothing seen, 1 a part, 2 all. The last query sees all.
+    """For each tile of queries (a row) and of keys (a column): 0 nothing is seen, 1 a part, 2 all.
 
     >>> causal_tiles(4, 6, 2, 2).tolist()
     [[2, 1, 0], [2, 2, 1]]
