@@ -87,8 +87,9 @@ class OnlineRow(Card):
         later = np.arange(len(tops)) > step
         self.running.show(
             labels=self.stepper.names, masked=later, wrong=(drawn.wrong(0) | drawn.wrong(1)) & ~later, greyed=greyed,
-            columns=[{"title": "largest so far", "values": tops, "signed": True},
-                     {"title": "sum so far", "values": totals, "vmax": float(max(1.0, np.nanmax(drawn.expected[1])))}],
+            columns=[{"title": "largest so far", "values": tops, "signed": True, "judged": bool(drawn.wrong(0).any())},
+                     {"title": "sum so far", "values": totals, "judged": bool(drawn.wrong(1).any()),
+                      "vmax": float(max(1.0, np.nanmax(drawn.expected[1])))}],
         )  # fmt: skip
         self.formula.show(lines=self._lines(scores, drawn))
         self.say(drawn)
@@ -97,7 +98,7 @@ class OnlineRow(Card):
         with np.errstate(all="ignore"):
             powers = np.exp(scores - drawn.values[0][self.stepper.step])
         self.row.show(
-            labels=names, masked=unread, greyed=greyed, heading_before="keys of the last character, ",
+            labels=names, masked=unread, greyed=greyed, heading_before="keys seen by the last character, ",
             heading_chip=LINE[-1],
             columns=[{"title": "score", "values": scores, "signed": True},
                      {"title": "e^(score \N{MINUS SIGN} largest so far)", "values": np.where(unread, 0.0, powers),
