@@ -9,9 +9,9 @@ import numpy as np
 
 from course import plots
 from course.supplied import m22
-from course.widgets.base import Card, Driven
+from course.widgets.base import Card, Driven, column
 from course.widgets.sinusoid_map import whole
-from course.widgets.views import Heatmap
+from course.widgets.views import Bars, Heatmap
 
 
 class TileMap(Card):
@@ -23,11 +23,12 @@ class TileMap(Card):
         self.block_q, self.block_k = whole(4, 2, 8, "block_q", 240), whole(4, 2, 8, "block_k", 240)
         self.map = Heatmap(
             row_role="query", column_role="key", row_title="tile of queries", column_title="tile of keys", digits=0,
-            vmin=0.0, vmax=2.0, legend=False, title="0 hidden, 1 cut by the diagonal, 2 seen as a whole",
+            vmin=0.0, vmax=2.0, legend=False, title="0 hidden, 1 cut, 2 whole",
             description="A table of tiles: hidden ones above the diagonal, cut ones on it, whole ones below",
         )  # fmt: skip
+        self.work = Bars(role="plain", title="Scores", description="Scores in the table, computed by tiles, and seen")
         controls = [self.n, self.m, self.block_q, self.block_k]
-        super().__init__("Which tiles have to be read?", controls, [self.map])
+        super().__init__("Which tiles have to be read?", controls, [self.map, column([self.work])])
         for control in controls:
             self.listen(control, "value", lambda _: None)
         self.redraw()
@@ -41,23 +42,24 @@ class TileMap(Card):
         n, m, block_q, block_k = self.sizes()
         drawn = self.tiles(n, m, block_q, block_k)
         kinds = drawn.values[0]
+        greyed = drawn.source == "course"
         self.map.show(
-            values=kinds, masked=kinds == 0, wrong=drawn.wrong(), expected=drawn.expected[0],
-            row_labels=_spans(n, block_q), column_labels=_spans(m, block_k), greyed=drawn.source == "course",
-            note=self._note(kinds),
+            values=kinds, masked=kinds == 0, wrong=drawn.wrong(), expected=drawn.expected[0], greyed=greyed,
+            row_labels=_spans(n, block_q), column_labels=_spans(m, block_k),
+            note=f"{int((kinds > 0).sum())} of {kinds.size} tiles are read, {int((kinds == 1).sum())} need a mask.",
+        )  # fmt: skip
+        counts = [n * m, self._computed(kinds), int(np.tri(n, m, m - n).sum())]
+        self.work.show(
+            labels=["in the table", "computed", "seen"], greyed=greyed,
+            columns=[{"title": "scores", "values": counts, "digits": 0, "vmax": float(n * m)}],
         )  # fmt: skip
         self.say(drawn)
 
-    def _note(self, kinds: np.ndarray) -> str:
+    def _computed(self, kinds: np.ndarray) -> int:
+        """Scores in all tiles that are read."""
         n, m, block_q, block_k = self.sizes()
         heights = np.minimum(block_q, n - np.arange(0, n, block_q))[:, None]
-        widths = np.minimum(block_k, m - np.arange(0, m, block_k))
-        computed = int(((kinds > 0) * heights * widths).sum()) if kinds.shape == (len(heights), len(widths)) else 0
-        seen = int(np.tri(n, m, m - n).sum())
-        return (
-            f"{int((kinds > 0).sum())} of {kinds.size} tiles are read, {int((kinds == 1).sum())} of them need a mask. "
-            f"{computed} scores are computed, and {seen} of them are seen."
-        )
+        return int(((kinds > 0) * heights * np.minimum(block_k, m - np.arange(0, m, block_k))).sum())
 
     def figure(self) -> Any:
         """The map, for print."""
