@@ -28,11 +28,12 @@ from typing import Any
 import numpy as np
 
 from autograder import exercises
+from course.checks import needs
 from course.checks.compare import Tolerance, exact
 from course.checks.influence import Place, influential
 from course.checks.judge import Verdict, judge
 from course.checks.runner import Outcome, plain, run_script
-from course.checks.script import Script, call, for_reference
+from course.checks.script import Script, Step, call, for_reference
 from course.checks.sheet import Case, Option, Sheet, UnknownExercise, answer_digest
 from course.checks.wire import Opaque
 
@@ -112,7 +113,16 @@ class Definition:
         ours = target is self.reference
         with np.errstate(all="ignore"):
             outcomes = run_script(for_reference(script) if ours else script, {self.name: target}, watch=not ours)
-        return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
+        return [_settled(step, outcome) for step, outcome in zip(script, outcomes, strict=False)]
+
+
+def _settled(step: Step, outcome: Outcome) -> Outcome:
+    """What of an outcome is the same in every run."""
+    if "raised" in outcome:
+        return {"raised": outcome["raised"], "message": outcome["message"]}
+    if "needs" in outcome:
+        return outcome | {"needs": needs.settled(step["limits"], outcome["needs"])}
+    return outcome
 
 
 class _Wrong(Mapping[str, list[Outcome]]):

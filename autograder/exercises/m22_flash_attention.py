@@ -137,7 +137,7 @@ class online_softmax:
             return tops, np.array([np.exp(scores[:end]).sum() for end in ends])
 
         def no_number_for_hidden_keys(scores, block):
-            """-inf minus -inf is NaN: while all scores so far are -inf, the maximum is too. Subtract 0 then."""
+            """While all scores so far are -inf, so is their maximum, and -inf minus -inf is NaN. Subtract 0 then."""
             return _online(scores, block, guard=False)
 
         def started_at_zero(scores, block):
@@ -277,7 +277,7 @@ class add_tile:
             return _seen(top, total, mixed, scores, values, anchor=lambda top, new, own: 0.0 * own)
 
         def no_number_for_blind_rows(top, total, mixed, scores, values):
-            """-inf minus -inf is NaN: where a query has seen nothing so far and sees nothing now, subtract 0 instead."""
+            """Where a query has seen nothing so far and sees nothing now, -inf minus -inf is NaN: subtract 0 instead."""
             return _seen(top, total, mixed, scores, values, guard=False)
 
         def one_maximum_for_all(top, total, mixed, scores, values):
@@ -1055,7 +1055,7 @@ class tiled_backward:
             return _back(q, k, v, output, lse, grad_output, block_q, block_k, grad_scores=lambda w, g, delta: g - delta)
 
         def softmax_derivative_of_one_number(q, k, v, output, lse, grad_output, block_q, block_k):
-            """w (1 - w) is the derivative by a score of its own weight only; all other weights of the row move too. That is what delta is for."""
+            """Your w (1 - w) is the derivative by a score of its own weight only; all other weights of the row move too. That is what delta is for."""
             return _back(q, k, v, output, lse, grad_output, block_q, block_k,
                          grad_scores=lambda w, g, delta: w * (1 - w) * g)  # fmt: skip
 
@@ -1211,7 +1211,7 @@ class attention_bytes:
             return _bytes(n, m, d, block_q, block_k, itemsize, causal, kv=1)
 
         def queries_or_output_forgotten(n, m, d, block_q, block_k, itemsize=2, causal=False):
-            """n d numbers are missing from the tiled count: the queries are read once, and the output is written once."""
+            """The tiled count lacks n d numbers: the queries are read once, and the output is written once."""
             return _bytes(n, m, d, block_q, block_k, itemsize, causal, outputs=0)
 
         def sums_forgotten(n, m, d, block_q, block_k, itemsize=2, causal=False):
@@ -1581,7 +1581,7 @@ class online_update:
 
         @triton.jit
         def exp2_without_log2_e(top, total, mixed, scores, values):
-            """exp2 is a power of two. For powers of e multiply the scores by log2(e) first, or use tl.exp."""
+            """Your exp2 is a power of two. For powers of e multiply the scores by log2(e) first, or use tl.exp."""
             higher = tl.maximum(top, tl.max(scores, 1))
             shift = tl.where(higher == -float("inf"), 0.0, higher)
             powers = tl.exp2(scores - shift[:, None])
@@ -1863,7 +1863,7 @@ class causal_kernel:
         )  # fmt: skip
         exp2_without_log2_e = _flawed(
             _flawed_causal, "exp2",
-            "exp2 is a power of two. For powers of e multiply the scores by log2(e) first, or use tl.exp.",
+            "Your exp2 is a power of two. For powers of e multiply the scores by log2(e) first, or use tl.exp.",
         )  # fmt: skip
         sums_in_bfloat16 = _flawed(
             _flawed_causal, "bfloat16",
@@ -1895,7 +1895,7 @@ class what_twice_as_many_queries_save:
     a = "They double.", "A program has twice as much to read, but there are half as many programs."
     b = (
         "Keys and values are read half as often; queries as before.",
-        "Each program reads all keys and values once, and there are half as many programs. Each query is read once, always.",
+        "Right: each program reads all keys and values once, and there are half as many programs. Each query is read once, always.",
     )
     c = (
         "They stay the same.",
@@ -1917,5 +1917,5 @@ class why_the_simulator_stops_a_race:
     c = "The last head's numbers are wrong.", "They are right, for the last head. The others' are lost."
     d = (
         "On a GPU programs run at the same time: which head's numbers remain is luck.",
-        "In the simulator the order is always the same, on a GPU it is none. A result that depends on it is no result.",
+        "Right: in the simulator the order is always the same, on a GPU it is none. A result that depends on it is no result.",
     )

@@ -10,8 +10,8 @@
 #
 # {{exercises}}
 #
-# **Time** about 150 minutes for sections 1 to 7, in NumPy, and 120 for the rest, in Triton. **Before this** [ch02 Scaled
-# dot-product attention](../ch02_scaled_dot_product/ch02_scaled_dot_product.ipynb), [ch06 The decoder
+# **Time** about 150 minutes for sections 1 to 7, in NumPy, and 120 for the rest, in Triton. **Before this** [ch02
+# Scaled dot-product attention](../ch02_scaled_dot_product/ch02_scaled_dot_product.ipynb), [ch06 The decoder
 # block](../ch06_decoder/ch06_decoder.ipynb) (the causal mask) and [m02 MLP from
 # scratch](../m02_mlp_from_scratch/m02_mlp_from_scratch.ipynb) (backward passes by hand). **You need** NumPy slices and
 # broadcasting; nothing of Triton.
