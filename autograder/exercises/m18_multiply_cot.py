@@ -53,6 +53,10 @@ class write_backwards:
             """Zeros are missing: write the number with `width` digits, so that all lines have one length."""
             return str(number)[::-1]
 
+        def until_nothing_is_left(number, width):
+            """You stop when no digits are left. Go on with zeros up to `width`; of 0, too."""
+            return str(number)[::-1] if number else ""
+
         def padded_after_turning(number, width):
             """Your zeros stand at the front. Pad the number first, then turn it round: they are its leading zeros."""
             return str(number)[::-1].zfill(width)
@@ -116,6 +120,7 @@ class chain_of_thought:
         yield case(12, 34, 2, label="12 * 34")
         yield case(99, 98, 2, label="99 * 98, the longest numbers")
         yield case(50, 20, 2, label="50 * 20, with zeros")
+        yield case(48, 3, 2, label="48 * 03: the tens of y get a row, too")
         yield case(123, 456, 3, label="123 * 456: a sum after each row")
         yield case(7, 8, 1, label="7 * 8: one row, nothing to add")
         x, y = (int(rng.integers(23, 99)) for _ in range(2))
@@ -136,6 +141,30 @@ class chain_of_thought:
         def first_digit_first(x, y, digits):
             """You begin with the first digit of y. Begin with its last one, the ones, as on paper."""
             return _chain(x, int(f"{y:0{digits}d}"[::-1]), digits)
+
+        def digits_that_y_has(x, y, digits):
+            """You make a row for each digit that `str(y)` has. 3 counts as 03: its tens get a row of zeros."""
+            return _chain(x, y, digits, order=range(len(str(y))))
+
+        def two_rows_always(x, y, digits):
+            """You always write two rows. y has `digits` digits, and each of them gets a row: use a loop."""
+            rows = x * (y % 10), x * (y // 10) * 10
+            texts = (_long(number, digits + 1 + (i > 0)) for i, number in enumerate((*rows, sum(rows))))
+            return "{}+{}={}".format(*texts)
+
+        def sum_after_the_first_row(x, y, digits):
+            """You write a sum after the first row, too. There is nothing to add yet: it stands alone."""
+            first = _backwards(x * (y % 10), digits + 1)
+            return first + "=" + _chain(x, y, digits)
+
+        def first_row_like_the_others(x, y, digits):
+            """You write the first row like the others, with "+" and a sum. It stands alone: write it before the loop."""
+            first = _backwards(x * (y % 10), digits + 1)
+            return "+" + first + "=" + _chain(x, y, digits)
+
+        def plus_in_front(x, y, digits):
+            """Your text begins with "+". The first row stands alone; "+" comes before each of the others."""
+            return "+" + _chain(x, y, digits)
 
         def not_turned_round(x, y, digits):
             """Your numbers stand in the usual order. Each of them is written with its last digit first."""
@@ -444,6 +473,15 @@ class decode_line:
             r"""The line end is gone. Keep it: it tells that the model knew that it was done."""
             return "".join(vocabulary[i] for i in ids.tolist()).split("\n")[0]
 
+        def all_ends_dropped(ids, vocabulary):
+            """You only leave the line ends out. The line ends at the first one, which is kept; what follows does not count."""
+            return "".join(vocabulary[i] for i in ids.tolist() if vocabulary[i] != "\n")
+
+        def nothing_without_an_end(ids, vocabulary):
+            """A text without a line end comes back empty: `find` gives -1 there. All of it is asked for."""
+            text = "".join(vocabulary[i] for i in ids.tolist())
+            return text[: text.find("\n") + 1]
+
         def always_an_end(ids, vocabulary):
             """You add a line end where none was. A line that was cut off must be told from one that is complete."""
             return "".join(vocabulary[i] for i in ids.tolist()).split("\n")[0] + "\n"
@@ -601,6 +639,14 @@ class masked_targets:
             """Your inputs keep their last token. Nothing comes after it: leave it out."""
             return rows, _masked(rows, prompt - 1, ignored)[1]
 
+        def nothing_cut(rows, prompt, ignored=-100):
+            """Both are as long as the rows. Inputs are all tokens but the last, targets all but the first: T - 1 each."""
+            return rows, rows.masked_fill(torch.arange(rows.shape[1]) < prompt, ignored)
+
+        def question_and_rest(rows, prompt, ignored=-100):
+            """You split the rows into the question and the rest. Inputs are all tokens but the last, targets all but the first."""
+            return rows[:, :prompt], rows[:, prompt:]
+
         def targets_alone(rows, prompt, ignored=-100):
             """You return the targets only. Return both: inputs, targets."""
             return _masked(rows, prompt - 1, ignored)[1]
@@ -651,6 +697,10 @@ class read_answer:
             """You return a text. A number is asked for, so that 0408 and 408 are the same: `int(...)`."""
             number = read_answer.reference(line, mark)
             return None if number is None else line.rpartition(mark)[2][:-1]
+
+        def whatever_int_takes(line, mark=";"):
+            """`int` overlooks a missing line end, and raises where there is no number. Test the text first; if it fails, None."""
+            return int(line.rpartition(mark)[2])
 
         def end_not_needed(line, mark=";"):
             """A line without its end was cut off: its number may lack digits. Return None."""
@@ -971,6 +1021,11 @@ class count_carries:
             width = max(len(str(a)), len(str(b)))
             return sum(_carried(_columns(a, b)[::-1])) if width > 1 else sum(_carried(_columns(a, b)))
 
+        def zipped_from_the_front(a, b):
+            """You go through the digits from the front, and stop with the shorter number. Begin with the last digits."""
+            pairs = [(int(p), int(q)) for p, q in zip(str(a), str(b), strict=False)]
+            return sum(_carried(pairs))
+
         def digits_aligned_left(a, b):
             """You put the numbers' first digits under one another. Their last ones belong together."""
             width = max(len(str(a)), len(str(b)))
@@ -1073,6 +1128,16 @@ class errors_by_group:
         def only_groups_with_errors(groups, wrong):
             """Groups without an error are missing. They belong in the table, with 0."""
             return [row for row in _table(groups, wrong) if row[1]]
+
+        def one_row_for_each_problem(groups, wrong):
+            """A group comes once for each of its problems. `sorted(set(groups))` holds each group once."""
+            rows = {row[0]: row for row in _table(groups, wrong)}
+            return [rows[group] for group in groups]
+
+        def gaps_filled(groups, wrong):
+            """You also list groups that do not occur. Only those in `groups` are asked for."""
+            rows = {row[0]: row for row in _table(groups, wrong)}
+            return [rows.get(group, (group, 0, 0)) for group in range(max(groups, default=-1) + 1)]
 
         def in_order_of_appearance(groups, wrong):
             """Your groups stand in the order in which they occur. Sort them."""
