@@ -163,12 +163,11 @@ def chain_of_thought(x: int, y: int, digits: int) -> str:
     '8370+05160=88860+002940=880650'
     """
     ### BEGIN SOLUTION
-    total = x * (y % 10)
-    text = write_backwards(total, digits + 1)
-    for place in range(1, digits):
-        row, width = x * (y // 10**place % 10) * 10**place, digits + 1 + place
-        total += row
-        text += f"+{write_backwards(row, width)}={write_backwards(total, width)}"
+    rows = [x * int(digit) * 10**i for i, digit in enumerate(reversed(f"{y:0{digits}d}"))]
+    text = write_backwards(rows[0], digits + 1)
+    for i in range(1, digits):
+        row, total = rows[i], sum(rows[: i + 1])
+        text += f"+{write_backwards(row, digits + 1 + i)}={write_backwards(total, digits + 1 + i)}"
     return text
     ### END SOLUTION
 
@@ -176,12 +175,13 @@ def chain_of_thought(x: int, y: int, digits: int) -> str:
 # %% [markdown]
 # <details><summary>Hint 1: one digit of y</summary>
 #
-# `y // 10**place` cuts off the last `place` digits; `% 10` then takes the last one that is left.
+# As text: `f"{y:0{digits}d}"` has all digits, with zeros in front, and `reversed(...)` goes through it from its end. Or
+# as a number: `y // 10**i` cuts off the last i digits, `% 10` takes the last one that is left.
 # </details>
 # <details><summary>Hint 2: the shape of the loop</summary>
 #
-# The first row stands alone: write it before the loop, and begin the running sum with it. In the loop, `place` goes
-# from 1 to digits - 1; work out the row, add it to the sum, and append both to the text.
+# Work out all rows first. The first one stands alone: write it before the loop. In the loop, i goes from 1 to
+# digits - 1; append row i and the sum of rows 0 to i.
 # </details>
 #
 # Now the whole line. With `thought=False` it has no steps: the answer follows the question at once. That is the other
@@ -278,7 +278,7 @@ def decode_line(ids: Tensor, vocabulary: str) -> str:
     ';2\n'
     """
     ### BEGIN SOLUTION
-    line, end, _ = "".join(vocabulary[i] for i in ids.tolist()).partition("\n")
+    line, end, _ = "".join(vocabulary[i] for i in ids).partition("\n")
     return line + end
     ### END SOLUTION
 
