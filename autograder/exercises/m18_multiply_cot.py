@@ -1385,7 +1385,7 @@ class what_the_mask_does:
     )
     b = (
         "Without the mask the model could not learn to multiply.",
-        "It can: the table of runs below has such a row. The gradient of the question's tokens is noise, not poison.",
+        "It can: the gradient of the question's tokens is noise, which does no lasting harm.",
     )
     c = (
         "The model still reads these tokens.",

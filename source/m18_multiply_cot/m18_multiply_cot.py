@@ -485,10 +485,9 @@ plt.show()
 
 # %% [markdown]
 # **What you should see** Both learn what they are shown. The model that answers at once ends with most of its 2,000
-# pairs right, and of the others one in seven or so: those are for the greater part the easy ones, 0 times something or
-# a round number. The gap between its two curves grows with every step: this is what **memorising** looks like. The
-# other model's two curves rise together. What it learns from the pairs that it sees holds for those that it does not
-# see: it **generalises**.
+# pairs right, and of the others about one in six. The gap between its two curves grows with every step: this is what
+# **memorising** looks like. The other model's two curves rise together. What it learns from the pairs that it sees
+# holds for those that it does not see: it **generalises**.
 #
 # **When this holds** For this size, this number of pairs and this many tokens, from one seed. With more pairs and far
 # more training the direct answer gets better, too: among 2,000 pairs it is easier to store than to find a rule. What
@@ -535,9 +534,9 @@ for name, pairs in halves.items():
 product_writer(line, mine.model)
 
 # %% [markdown]
-# **What you should see** The loss falls quickly at first, and the model is right on nine pairs of ten after a fifth of
-# the steps. The rest takes far longer: the last errors sit in cases that occur in a few lines only. At the end both
-# halves should be right to the last pair, or, with bad luck, all but one or two.
+# **What you should see** The loss falls quickly at first, and after 200 steps or so the model is right on nine pairs of
+# ten. The rest takes far longer: the last errors sit in cases that occur in a few lines only. At the end both halves
+# should be right to the last pair, or, with bad luck, all but one or two.
 #
 # **When this holds** With seed 0 and the recipe above, on a processor in one thread. Sums in another order, as another
 # processor or version of torch makes them, lead to another model, which may need some steps more or fewer. The course's
@@ -660,16 +659,15 @@ right.set(xlabel="place in the line, as in 12*34", ylabel="lines", title="Where 
 plt.show()
 
 # %% [markdown]
-# **What you should see** The guess was right, and more so for the carries within the rows than for those of the sum:
-# without any, hardly a pair is wrong; with many, a third or more. The bars on the right say more. The first faults
-# stand in three places, and nearly nowhere else: the tens of the first row, the hundreds of the second row and the
-# hundreds of the sum. These are the places where a digit of its own meets what the column before has carried. Where
-# nothing can be carried in (the first digit of each number), or nothing but the carry is left (its last), the model is
-# right already.
+# **What you should see** The guess was right. Without a carry in its rows hardly a pair is wrong; with three or four,
+# more than a third. The sum's carries count, too, but less. The bars on the right say more. The first faults stand in
+# three places and nearly nowhere else: the tens of the first row, the hundreds of the second row and the hundreds of
+# the sum. These are the places where a digit of its own meets what the column before has carried. Where nothing can be
+# carried in, or where only the carry is left, the model is right already.
 #
 # **When this holds** For a model that was stopped early; one that is trained to its end makes no errors that one could
-# count. The carries are no cause by themselves: pairs with many carries also have large digits, of which there are
-# fewer than of pairs with a 0 or a 1. That one place in the line is hard says more about the cause.
+# count. The carries need not be the cause: pairs with many carries also have large digits. That the first faults stand
+# just where a carry comes in says more.
 #
 # ## 8. Data or architecture?
 #
