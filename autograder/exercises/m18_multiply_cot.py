@@ -12,6 +12,7 @@ from course.checks.script import attribute, call, given, held
 TITLE = "Teaching a Transformer to multiply"
 
 SIGNS = "0123456789*=+;\n"
+OURS = {"course.lab.multiplication": "it holds what you build here"}
 
 
 def _backwards(number, width):
@@ -26,7 +27,12 @@ def _forwards(number, width):
 # ---- the text ----------------------------------------------------------------------------------------------------
 
 
-@exercise(points=1, minutes=3, source="reversed digits: Lee et al. 2023, Teaching Arithmetic to Small Transformers")
+@exercise(
+    forbids=OURS,
+    points=1,
+    minutes=3,
+    source="reversed digits: Lee et al. 2023, Teaching Arithmetic to Small Transformers",
+)
 class write_backwards:
     """A number with its last digit first, padded with zeros."""
 
@@ -108,7 +114,7 @@ def _chain(x, y, digits, write=_backwards, order=None, shift=True, sums="running
 
 
 @exercise(
-    points=3, minutes=15, uses=("m18.write_backwards",),
+    forbids=OURS, points=3, minutes=15, uses=("m18.write_backwards",),
     source="written multiplication as a scratchpad: Nye et al. 2021, Show Your Work; Lee et al. 2023",
 )  # fmt: skip
 class chain_of_thought:
@@ -347,7 +353,7 @@ def _line(x, y, digits, thought=True, steps=None, end="\n", answer=None, semicol
 
 
 @exercise(
-    points=1, minutes=5, uses=("m18.write_backwards", "m18.chain_of_thought"),
+    forbids=OURS, points=1, minutes=5, uses=("m18.write_backwards", "m18.chain_of_thought"),
     source="reasoning before the answer: Wei et al. 2022, Chain-of-Thought Prompting",
 )  # fmt: skip
 class product_line:
@@ -453,7 +459,9 @@ def _ids(lines, vocabulary):
     return torch.tensor([[vocabulary.index(c) for c in line] for line in lines])
 
 
-@exercise(points=2, minutes=6, source="one token for each digit, as in Touvron et al. 2023 (LLaMA), section 2.1")
+@exercise(
+    forbids=OURS, points=2, minutes=6, source="one token for each digit, as in Touvron et al. 2023 (LLaMA), section 2.1"
+)
 class encode_lines:
     """Many lines as one table of ids, a row for each line."""
 
@@ -522,7 +530,9 @@ class encode_lines:
             return torch.nn.functional.one_hot(_ids(lines, vocabulary), len(vocabulary))
 
 
-@exercise(points=1, minutes=5, source="an end token, here the line end, as in Sutskever et al. 2014, section 2")
+@exercise(
+    forbids=OURS, points=1, minutes=5, source="an end token, here the line end, as in Sutskever et al. 2014, section 2"
+)
 class decode_line:
     """The text of a row of ids, up to the end of its line."""
 
@@ -614,6 +624,7 @@ def _masked(rows, count, ignored):
 
 
 @exercise(
+    forbids=OURS,
     points=2,
     minutes=8,
     source="loss on the answer only, as in Ouyang et al. 2022; ignore_index of torch's cross_entropy",
@@ -753,7 +764,9 @@ def _read(line, mark):
     return number
 
 
-@exercise(points=2, minutes=8, source="answers read back by a fixed rule, as in Cobbe et al. 2021 (GSM8K)")
+@exercise(
+    forbids=OURS, points=2, minutes=8, source="answers read back by a fixed rule, as in Cobbe et al. 2021 (GSM8K)"
+)
 class read_answer:
     """The number that a line gives as its answer, or None if it gives none."""
 
@@ -894,7 +907,7 @@ def _evaluate(write, pairs, digits, thought=True, batch=500, drop=False, size=No
 
 
 @exercise(
-    parts={"values": 3, "batches": 1}, minutes=15, source="exact match, as in Cobbe et al. 2021; all pairs instead of a sample",
+    forbids=OURS, parts={"values": 3, "batches": 1}, minutes=15, source="exact match, as in Cobbe et al. 2021; all pairs instead of a sample",
     uses=("m18.write_backwards", "m18.chain_of_thought", "m18.product_line", "m18.read_answer"),
 )  # fmt: skip
 class evaluate_pairs:
