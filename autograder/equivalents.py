@@ -87,6 +87,10 @@ def _dot(left: str, right: str, rest: str = "") -> list[tuple[str, str, str, str
     return [(f"cell = {product}{rest}", product, way, why) for way, why in ways.items()]
 
 
+WHOLE_ANSWERS = "`write` gives as many lines as it gets questions"
+EITHER_ORDER = "a sum is the same in either order"
+_ANSWER = "return int(answer) if found and answer.endswith('\\n') and answer[:-1].isdigit() else None"
+
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
@@ -250,6 +254,22 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_WIDTH, "mix.shape", "instead.shape", "both are of one shape, or one could not stand in for the other"),
         (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)",
          "two heads or more divide the width and not one more; one head's slice ends with the row"),
+    ],
+    "m18.read_answer": [
+        (_ANSWER, "answer.endswith('\\n')", "line.endswith('\\n')", "the answer ends where the line does"),
+    ],
+    "m18.evaluate_pairs": [
+        ("right, exact, wrong = (0, 0, [])", "right, exact", "exact, right", "both are 0"),
+        ("for (x, y), line in zip(part, written, strict=True):", ", strict=True", "", WHOLE_ANSWERS),
+        ("for (x, y), line in zip(part, written, strict=True):", "True", "False", WHOLE_ANSWERS),
+    ],
+    "m18.count_carries": [
+        ("a, b = (a // 10, b // 10)", "a, b =", "b, a =", EITHER_ORDER),
+        ("a, b = (a // 10, b // 10)", "a // 10, b // 10", "b // 10, a // 10", EITHER_ORDER),
+    ],
+    "m18.errors_by_group": [
+        ("for group, bad in zip(groups, wrong, strict=True):", ", strict=True", "", "each problem is right or wrong"),
+        ("for group, bad in zip(groups, wrong, strict=True):", "True", "False", "each problem is right or wrong"),
     ],
 }  # fmt: skip
 

@@ -27,6 +27,7 @@ from course.widgets.softmax_lab import softmax_lab
 from course.widgets.split_map import split_map
 from course.widgets.table_trainer import table_trainer
 from course.widgets.token_attention import token_attention
+from course.widgets.training_curves import training_curves
 from course.widgets.valley_lab import valley_lab
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "offset_clock",
     "online_row",
     "patch_lab",
+    "product_writer",
     "residual_bus",
     "rope_dial",
     "round_trip",
@@ -64,6 +66,7 @@ __all__ = [
     "tile_map",
     "tile_traffic",
     "token_attention",
+    "training_curves",
     "valley_lab",
     "whole_course",
 ]
@@ -75,6 +78,7 @@ LATER = {
     "matrix_flow": "matrix_walk",
     "online_row": "one_pass",
     "patch_lab": "patching",
+    "product_writer": "writing",
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",
