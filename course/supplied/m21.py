@@ -72,13 +72,14 @@ class Reader:
         """Read T more tokens of each row, keep their keys and values in the cache: scores of what comes next, (B, T, V).
 
         `places` are the tokens' places in their texts, from 0; `mask` says which of the S = cache.used + T slots each
-        of them sees. Raises ValueError if the shapes do not fit together or a place is none of the model's.
+        of them sees. A place beyond the table of positions counts as its last: rows that have ended may come there.
+        Raises ValueError if the shapes do not fit together or a place is negative.
         """
         self._require(ids, places, mask, cache)
         self.count(*ids.shape)
         x = self.model.embed(ids)
         if self.config.positions == "learned":
-            x = x + self.model.position(places)
+            x = x + self.model.position(places.clamp(max=self.config.length - 1))
         turns = rotations(places, self.config) if self.config.positions == "rope" else None
         for block in self.model.blocks:
             x = block(x, turns, mask[:, None], cache)
@@ -97,8 +98,8 @@ class Reader:
             raise ValueError(f"{len(ids)} rows, but the cache has {cache.k.shape[1]}")
         if slots > cache.k.shape[3]:
             raise ValueError(f"{slots} tokens are more than the cache's {cache.k.shape[3]} slots")
-        if places.min() < 0 or places.max() >= self.config.length:
-            raise ValueError(f"places run from 0 to {self.config.length - 1}, not {places.min()} to {places.max()}")
+        if places.min() < 0:
+            raise ValueError(f"places count from 0; {places.min()} is none")
 
 
 class Memo(dict):
