@@ -1,4 +1,4 @@
-"""What module m21 works with, and what it builds: a decoder that leaves positions and mask to you, and batches for it."""
+"""What module m21 works with, and what it builds: a decoder that leaves places and mask to you, and batches for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PaddedCache(Cache):
         return twin
 
     def fill(self, k: Tensor, v: Tensor) -> None:
-        """Put keys and values, (layers, B, kv_heads, S, d_head), into the first S slots, which are then the used ones."""
+        """Put keys and values, (layers, B, kv_heads, S, d_head), into the first S slots: those are used then."""
         self.used = k.shape[3]
         self.k[..., : self.used, :], self.v[..., : self.used, :] = k, v
 
@@ -69,7 +69,7 @@ class Reader:
     def __call__(
         self, ids: Int[Tensor, "B T"], places: Int[Tensor, "B T"], mask: Bool[Tensor, "B T S"], cache: PaddedCache
     ) -> Float[Tensor, "B T vocab"]:
-        """Read T more tokens of each row, keep their keys and values in the cache: scores of what comes next, (B, T, V).
+        """Read T more tokens of each row and keep their keys and values: scores of what comes next, (B, T, V).
 
         `places` are the tokens' places in their texts, from 0; `mask` says which of the S = cache.used + T slots each
         of them sees. A place beyond the table of positions counts as its last: rows that have ended may come there.

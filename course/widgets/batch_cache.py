@@ -89,7 +89,7 @@ def _write(reader: Recorder, scores: torch.Tensor, cache: m21.PaddedCache, both:
 
 
 def summary(log: list[Call], number: int) -> tuple[np.ndarray, ...]:
-    """After call `number`: tokens, filling call and place of each slot, (B, S); what this call sees, (B, S, S); its size.
+    """After call `number`: token, filling call and place of each slot, (B, S); what the call sees, (B, S, S); its size.
 
     Token and place are -1 where nothing is. The size is (tokens of this call, of all so far). Of a log with fewer
     calls, the last.
@@ -120,7 +120,7 @@ def slot_bytes(c: Config) -> int:
 
 
 class BatchCacheLab(Card):
-    """The widget: the functions are the student's `places_and_mask`, `prefill` and `decode`, or None for the course's."""
+    """The widget; the functions are the student's `places_and_mask`, `prefill` and `decode`. None: the course's."""
 
     def __init__(self, both: Both | None = None, read: Any = None, write: Any = None, model: Decoder | None = None):
         self.model = model or models.load("lab_two_digits")[0]
@@ -177,8 +177,8 @@ class BatchCacheLab(Card):
         by_call = self.shown.value == CALLS
         note = "Hatched: padding, computed like all else, and good for nothing. "
         note += (
-            "The number is that of the call that filled the slot, 0: still empty. The darkest were computed in this call; "
-            "all others are only read." if by_call else "The number is the token's place in its own text. Empty slots "
+            "The number is that of the call that filled the slot, 0: still empty. The darkest were computed in this "
+            "call; all others are only read." if by_call else "The number is the token's place in its own text. Empty slots "
             "are hatched, too."
         )  # fmt: skip
         self.slots.show(

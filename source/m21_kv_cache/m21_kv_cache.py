@@ -70,8 +70,8 @@ def tokens_of(text: str) -> Tensor:
 # ```
 #
 # `left_padded` from the laboratory does that: it gives the ids $(B, T)$, with some token in the place of each dot, and
-# `padding` $(B,)$, the number of dots in each row. Now all texts *end* in the same column. The next token of each stands in column
-# 11, for all rows. But two things have gone wrong, and you will repair them:
+# `padding` $(B,)$, the number of dots in each row. Now all texts *end* in the same column, and the next
+# token of each belongs into column 11. But two things have gone wrong, and you will repair them:
 #
 # 1. **The places.** The model knows a token's place in its text from a position vector or a rotation. Request 0 begins
 #    in slot 5, but its first token still has place 0.
@@ -332,7 +332,7 @@ for first in tqdm(range(0, 200, 50), desc="in batches", leave=False):
     ids, padding = left_padded(prompts[first : first + 50])
     cache = PaddedCache(reader, padding, length=ids.shape[1] + 20)
     batched += write(reader, read(reader, ids, cache), cache, 20, multiplication.END)
-for prompt, said in zip(tqdm(prompts, desc="one by one", leave=False), batched, strict=True):
+for prompt in tqdm(prompts, desc="one by one", leave=False):
     text = prompt[None]
     while text[0, -1] != multiplication.END and text.shape[1] < 25:
         text = torch.cat([text, model(text)[:, -1].argmax(-1, keepdim=True)], 1)
@@ -536,14 +536,12 @@ def read_with_memo(reader: Reader, prompt: Tensor, memo: Memo) -> Tensor:
 
 # %% demonstration=true
 remember, write = working("m21.read_with_memo", "m21.decode")
-memo, right = Memo(), 0
-reader.reset()
+memo, right, total = Memo(), 0, 0
 for y in tqdm(range(100), desc="37 * y", leave=False):
     prompt = multiplication.prompt(37, y, 2)
-    counted = reader.calls, reader.tokens
+    reader.reset()
     scores = remember(reader, tokens_of(prompt), memo)
-    read_now = reader.tokens - counted[1]
-    total = read_now if y == 0 else total + read_now
+    total += reader.tokens
     cache = memo[tuple(tokens_of(prompt).tolist())].copy()
     said = write(reader, scores[None], cache, 19, multiplication.END)[0]
     right += multiplication.answer(prompt + multiplication.decode(said).rstrip("\n") + "\n") == 37 * y
@@ -732,11 +730,11 @@ plt.show()
 # **Why not exactly 1 and 2** A step without the cache puts $t$ tokens through matrices of fixed size: over all steps
 # $1 + 2 + \dots + n$, hence $n^2$. But its table of scores has $t^2$ numbers, hence an $n^3$ with a small factor, which
 # counts more and more. With the cache the matrices give $n$ and the scores $n^2$. The exponents of the *operations*
-# show both. On the clock, the cached exponent is nearer to 1, for a single token costs mostly the fetching of weights and the
-# calls of PyTorch, whatever the length.
+# show both. On the clock, the cached exponent is nearer to 1, for a single token costs mostly the fetching of weights
+# and the calls of PyTorch, whatever the length.
 #
-# **When this holds** For this model, one text, float32, one thread. For short texts the gain is small. With wider models
-# the $n^2$ part lasts longer; `generation_flops` tells where attention takes over.
+# **When this holds** For this model, one text, float32, one thread. For short texts the gain is small. With wider
+# models the $n^2$ part lasts longer; `generation_flops` tells where attention takes over.
 #
 # ### What prefill and a batch gain
 #

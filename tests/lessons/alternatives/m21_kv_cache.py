@@ -39,7 +39,7 @@ class prefill:
         width = ids.shape[1] if chunk is None else chunk
         for first in range(0, ids.shape[1], width):
             part = ids[:, first : first + width]
-            scores = reader(part, *places_and_mask(cache.padding, cache.used, part.size(1)), cache)  # noqa: F821
+            scores = reader(part, *places_and_mask(cache.padding, cache.used, part.size(1)), cache)
         return scores[:, -1, :]
 
     def short_chunk_first(reader, ids, cache, chunk=None):
@@ -47,7 +47,7 @@ class prefill:
         chunk = min(chunk or total, total)
         sizes = [total % chunk] * (total % chunk > 0) + [chunk] * (total // chunk)
         for part in torch.split(ids, sizes, 1):
-            places, mask = places_and_mask(cache.padding, cache.used, part.shape[1])  # noqa: F821
+            places, mask = places_and_mask(cache.padding, cache.used, part.shape[1])
             last = reader(part, places, mask, cache)[:, part.shape[1] - 1]
         return last
 
@@ -72,7 +72,7 @@ class decode:
             ended |= token == stop
             if len(columns) == count or ended.all():
                 break
-            places, mask = places_and_mask(cache.padding, cache.used, 1)  # noqa: F821
+            places, mask = places_and_mask(cache.padding, cache.used, 1)
             logits = reader(token.unsqueeze(1), places, mask, cache)[:, 0]
         columns += [torch.full_like(token, stop)] * (count - len(columns))
         return torch.stack(columns, 1)
@@ -81,7 +81,7 @@ class decode:
         written = logits.argmax(-1, keepdim=True)
         while written.shape[1] < count and not (written == stop).any(1).all():
             new = torch.where((written == stop).any(1, keepdim=True), stop, written[:, -1:])
-            logits = reader(new, *places_and_mask(cache.padding, cache.used, 1), cache)  # noqa: F821
+            logits = reader(new, *places_and_mask(cache.padding, cache.used, 1), cache)
             written = torch.cat([written, logits[:, -1].argmax(-1, keepdim=True)], 1)
         rest = torch.full((len(written), count - written.shape[1]), stop)
         written = torch.cat([written, rest], 1)
@@ -96,7 +96,7 @@ class decode:
             if step + 1 == count or all(stop in row for row in rows):
                 break
             newest = torch.tensor([[row[-1]] for row in rows])
-            places, mask = places_and_mask(cache.padding, cache.used, 1)  # noqa: F821
+            places, mask = places_and_mask(cache.padding, cache.used, 1)
             logits = reader(newest, places, mask, cache)[:, 0]
         return torch.tensor([(row + count * [stop])[:count] for row in rows])
 
@@ -147,7 +147,7 @@ class read_with_memo:
         cache = beginnings[ids[:shared]].copy() if shared else PaddedCache(reader, torch.tensor([0]))  # noqa: F821
         cache.used = shared
         rest = prompt[shared:].unsqueeze(0)
-        scores = reader(rest, *places_and_mask(cache.padding, shared, rest.shape[1]), cache)  # noqa: F821
+        scores = reader(rest, *places_and_mask(cache.padding, shared, rest.shape[1]), cache)
         memo[ids] = cache
         return scores[0, -1]
 
@@ -184,7 +184,7 @@ class read_with_memo:
         cache = PaddedCache(reader, torch.tensor([0])) if best is None else memo[best].copy()  # noqa: F821
         cache.used = shared
         for token in ids[shared:]:
-            places, mask = places_and_mask(cache.padding, cache.used, 1)  # noqa: F821
+            places, mask = places_and_mask(cache.padding, cache.used, 1)
             scores = reader(torch.tensor([[token]]), places, mask, cache)[0, 0]
         memo[tuple(ids)] = cache
         return scores
