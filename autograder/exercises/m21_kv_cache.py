@@ -9,7 +9,7 @@ import torch
 from autograder.exercise import case, exercise, question
 from course.checks.compare import close, exact
 from course.checks.script import attribute, call, failing, given, held, method
-from course.supplied.m21 import PaddedCache, random_reader
+from course.lab.batches import PaddedCache, random_reader
 
 TITLE = "KV cache: prefill and decode"
 

@@ -12,6 +12,7 @@ import torch
 
 from course import plots
 from course.lab import models
+from course.lab.batches import PaddedCache, Reader
 from course.lab.decoder import Config, Decoder
 from course.lab.generation import left_padded
 from course.lab.multiplication import END, decode, encode
@@ -43,14 +44,14 @@ class Call:
         return self.start + self.ids.shape[1]
 
 
-class Recorder(m21.Reader):
+class Recorder(Reader):
     """A reader that keeps what it was called with."""
 
     def __init__(self, model: Decoder):
         super().__init__(model)
         self.log: list[Call] = []
 
-    def __call__(self, ids: Any, places: Any, mask: Any, cache: m21.PaddedCache) -> torch.Tensor:
+    def __call__(self, ids: Any, places: Any, mask: Any, cache: PaddedCache) -> torch.Tensor:
         """As the reader."""
         start = cache.used
         scores = super().__call__(ids, places, mask, cache)
@@ -62,7 +63,7 @@ def run(model: Decoder, chunk: int | None, both: Both | None, read: Any, write: 
     """All calls of the model while the requests are read and continued, by these functions or the course's."""
     ids, padding = left_padded(list(encoded()))
     recorder = Recorder(model)
-    cache = m21.PaddedCache(recorder, padding, ids.shape[1] + COUNT + 1)
+    cache = PaddedCache(recorder, padding, ids.shape[1] + COUNT + 1)
     if both is not None and read is None:
         scores = _read(recorder, ids, cache, chunk, both)
         _write(recorder, scores, cache, both)
@@ -77,13 +78,13 @@ def encoded() -> list[torch.Tensor]:
     return [encode([text])[0] for text in REQUESTS]
 
 
-def _read(reader: Recorder, ids: torch.Tensor, cache: m21.PaddedCache, chunk: int | None, both: Both) -> torch.Tensor:
+def _read(reader: Recorder, ids: torch.Tensor, cache: PaddedCache, chunk: int | None, both: Both) -> torch.Tensor:
     for part in ids.split(chunk or ids.shape[1], 1):
         scores = reader(part, *both(cache.padding.clone(), cache.used, part.shape[1]), cache)
     return scores[:, -1]
 
 
-def _write(reader: Recorder, scores: torch.Tensor, cache: m21.PaddedCache, both: Both) -> None:
+def _write(reader: Recorder, scores: torch.Tensor, cache: PaddedCache, both: Both) -> None:
     for _ in range(COUNT - 1):
         scores = reader(scores.argmax(-1)[:, None], *both(cache.padding.clone(), cache.used, 1), cache)[:, -1]
 
@@ -178,9 +179,10 @@ class BatchCacheLab(Card):
         note = "Hatched: padding, computed like all else, and good for nothing. "
         note += (
             "The number is that of the call that filled the slot, 0: still empty. The darkest were computed in this "
-            "call; all others are only read." if by_call else "The number is the token's place in its own text. Empty slots "
-            "are hatched, too."
-        )  # fmt: skip
+            "call; all others are only read."
+            if by_call
+            else "The number is the token's place in its own text. Empty slots are hatched, too."
+        )
         self.slots.show(
             values=filled if by_call else np.maximum(places, 0), masked=padding if by_call else padding | (places < 0),
             wrong=drawn.wrong(1 if by_call else 2) & ~padding, expected=[], vmin=0,

@@ -30,10 +30,10 @@ from tqdm.auto import tqdm
 from course import begin, check, plots, progress
 from course.carry import generation_flops, kv_cache_bytes, working  # of ch08
 from course.lab import multiplication
+from course.lab.batches import Memo, PaddedCache, Reader
 from course.lab.decoder import Config, Decoder
 from course.lab.generation import left_padded
 from course.lab.models import load
-from course.supplied.m21 import Memo, PaddedCache, Reader
 from course.widgets import batch_cache_lab
 
 torch.set_num_threads(1)  # small models run faster on one core than on several that wait for each other

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from autograder.exercise import find
+from course.lab.batches import Memo, PaddedCache, Reader, random_reader
 from course.lab.decoder import visible
 from course.lab.generation import left_padded
 from course.supplied import m21
-from course.supplied.m21 import Memo, PaddedCache, random_reader
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")
@@ -34,7 +34,7 @@ def prompts(*lengths: int) -> list[torch.Tensor]:
 
 
 @pytest.fixture
-def reader() -> m21.Reader:
+def reader() -> Reader:
     return random_reader(4, positions="rope", **SHAPE)
 
 
@@ -60,7 +60,7 @@ def test_m21_prefill_agrees_with_each_text_alone(prefill, positions, chunk):
     torch.testing.assert_close(scores.float(), alone, **CLOSE)
 
 
-def llama(reader: m21.Reader) -> Any:
+def llama(reader: Reader) -> Any:
     """transformers' Llama with the cache's shapes, untrained: another model than ours, for what is not in numbers."""
     c = reader.config
     config = transformers.LlamaConfig(
@@ -71,10 +71,10 @@ def llama(reader: m21.Reader) -> Any:
     return transformers.LlamaForCausalLM(config).eval()
 
 
-class LlamaReader(m21.Reader):
+class LlamaReader(Reader):
     """A reader whose model is transformers' Llama, with places and mask from the caller, as ours."""
 
-    def __init__(self, reader: m21.Reader):
+    def __init__(self, reader: Reader):
         torch.manual_seed(3)
         self.config, self.model = reader.config, reader.model
         self.theirs = llama(reader)
