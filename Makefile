@@ -26,7 +26,7 @@ SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \
-	screenshots bench-latency bench-frames train-lab js lock chromium another-python
+	screenshots bench-latency bench-frames bench-train train-lab js lock chromium another-python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ bench-frames: $(TEST_STAMP) chromium ## Frames a second of the view in 3-D while
 screenshots: $(TEST_STAMP) chromium $(NODE_MODULES) ## Run the browser tests and leave their pictures in ci-artifacts/
 	$(PYTEST) -m browser $(ARGS)
 	$(BIN)/python tools/readme_images.py
+
+bench-train: $(STAMP) ## Measure how fast the laboratory trains, and what 100 % takes, against plain AdamW (5 minutes)
+	$(RUN) tools/bench_train.py $(ARGS)
 
 train-lab: $(STAMP) ## Train the multiplication laboratory's model anew (ARGS="--seed 1"; about a minute)
 	PYTHONPATH=. $(BIN)/python tools/train_lab.py $(ARGS)

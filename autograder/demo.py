@@ -10,7 +10,7 @@ import re
 import shutil
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -57,17 +57,18 @@ def right(lesson: str, solved: Answers) -> Answers:
 def partly_right(lesson: str, solved: Answers) -> Answers:
     """One function has a misconception that costs a part of its points, and one check question is wrong."""
     known = definitions(lesson)
-    partial = {d.id: misconception_text(d, name) for d in known.values() for name in _costing_a_part(d)}
-    one = next(iter(partial))
+    partial = next(one for d in known.values() for one in _costing_a_part(d))
     asked = next(d for d in known.values() if isinstance(d, Question))
-    return {**solved, one: partial[one], asked.id: f"{asked.name} = {wrong_answer(asked)!r}"}
+    return {**solved, **partial, asked.id: f"{asked.name} = {wrong_answer(asked)!r}"}
 
 
-def _costing_a_part(definition: Definition | Question) -> list[str]:
-    """The misconceptions of an exercise that leave it some of its points."""
+def _costing_a_part(definition: Definition | Question) -> Iterator[Answers]:
+    """An exercise's answers with a misconception that leaves it some of its points."""
     if isinstance(definition, Question) or len(definition.parts) == 1:
-        return []
-    return [key for key, wrong in definition.misconceptions.items() if definition.verdict_on(wrong).earned > 0]
+        return
+    for name, wrong in definition.misconceptions.items():
+        if definition.verdict_on(wrong).earned > 0:
+            yield {definition.id: misconception_text(definition, name)}
 
 
 def misconceived(lesson: str, solved: Answers) -> Answers:

@@ -61,9 +61,10 @@ class MaskLab(Card):
         self.drawn_mask = self.make_mask(n) if name == "causal" else None
         self.mask = (self.drawn_mask.values[0] if self.drawn_mask else PRESETS[name](n)).astype(bool)
 
-    def _toggle(self, cell: dict[str, int]) -> None:
+    def _toggle(self, _toggled: dict[str, Any]) -> None:
         self.mask = self.mask.copy()
-        self.mask[cell["row"], cell["column"]] ^= True
+        for place in self.mask_view.take_toggled():
+            self.mask[place] ^= True
         self.drawn_mask = self.preset.value = None  # no preset any more; choosing one again starts over
 
     def redraw(self) -> None:

@@ -336,14 +336,22 @@ class Heatmap(View):
     digits = synced(tr.Int(2, min=0, max=6))
     selected_row = synced(tr.Int(-1, help="Index of the selected row, -1 for none."))
     editable = synced(tr.Bool(False))
-    toggled = synced(tr.Dict(help="Last cell toggled: row, column, and a count that grows with every click."))
+    toggled = synced(tr.Dict(help="The last `cells` toggled, each [row, column], and the `count` of all so far."))
     hover = synced(tr.List(tr.Int(), help="[row, column] under the mouse or the focus, or []."))
     legend = synced(tr.Bool(True))
+
+    _taken = 0  # of the cells toggled
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of `values`."""
         return (*shape_of(self.values), 0)[:2]
+
+    def take_toggled(self) -> list[tuple[int, int]]:
+        """Row and column of every cell toggled since this was called last, in order; there may be several."""
+        count = self.toggled.get("count", 0)
+        new, self._taken = max(0, count - self._taken), count
+        return [(row, column) for row, column in self.toggled.get("cells", [])[-new:]] if new else []
 
     @tr.validate("values")
     def _values_fit(self, proposal):

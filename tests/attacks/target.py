@@ -36,7 +36,7 @@ SHARED_MEMORY = Path("/dev/shm")
 # Tight, so that what never ends takes seconds, and the floods hurt nobody who runs the tests.
 CASE_SECONDS, CELL_SECONDS = 2.0, 3
 EXTRA_SECONDS = 60.0  # after which the grader counts as hung
-LIMITS = {"notebook_seconds": 30, "memory_mb": 1000, "scratch_mb": 64, "file_mb": 16, "output_mb": 2}
+LIMITS = {"notebook_seconds": 20, "memory_mb": 1000, "scratch_mb": 64, "file_mb": 16, "output_mb": 2}
 
 
 @dataclass(frozen=True)

@@ -95,8 +95,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
         server.stop()
 
 
+@pytest.fixture(scope="module")
+def spare_pages(browser: Browser) -> Iterator[list[NotebookPage]]:
+    """Pages on which JupyterLab is loaded and no notebook open, for the next test of the same file."""
+    pages: list[NotebookPage] = []
+    yield pages
+    for page in pages:
+        page.close()
+
+
 @pytest.fixture
-def open_notebook(lab: LabServer, browser: Browser, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
+def open_notebook(
+    lab: LabServer, browser: Browser, spare_pages: list[NotebookPage], request: pytest.FixtureRequest
+) -> Iterator[OpenNotebook]:
     """Open a notebook (a path, or a list of code cells) in JupyterLab; `run=True` runs all of it first.
 
     When the test ends, a request that left the machine or a script error on the page fails it, and a failed test
@@ -108,18 +119,25 @@ def open_notebook(lab: LabServer, browser: Browser, request: pytest.FixtureReque
     def open_one(source: Path | str | list[str], theme: Theme = "light", run: bool = True) -> NotebookPage:
         file = lab.root / f"{name}-{len(opened)}.ipynb"
         place_notebook(source, file)
-        page = NotebookPage(lab, browser, theme)
+        page = spare_pages.pop() if spare_pages else NotebookPage(lab, browser, theme)
         opened.append(page)
-        page.open(file.name)
+        page.another(file.name, theme) if page.loaded else page.open(file.name)
         return page.run_all() if run else page
 
     yield open_one
+    failed = request.node.stash.get(FAILED, False)
+    spoilt = failed or any(page.offsite or page.errors for page in opened)
     for number, page in enumerate(opened):
-        if request.node.stash.get(FAILED, False):
+        if failed:
             page.screenshot(f"failed-{name}-{number}")
-        page.close()
+        if spoilt:
+            page.close()
     for page in opened:
         page.assert_clean()
+    if not spoilt:
+        for page in opened:
+            page.put_away()
+        spare_pages.extend(opened)
 
 
 @pytest.fixture

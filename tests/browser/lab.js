@@ -13,6 +13,17 @@ window.harness = {
     this.panel = panel;
   },
 
+  async close() {
+    await this.panel.sessionContext.shutdown();
+    await this.save(); // or JupyterLab would ask what to do with what was changed
+    this.panel.dispose();
+    this.panel = null;
+  },
+
+  async theme(name) {
+    await window.jupyterapp.commands.execute("apputils:change-theme", { theme: name });
+  },
+
   kernel() {
     return this.panel.sessionContext.session.kernel;
   },

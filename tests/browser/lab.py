@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ARTIFACTS = Path(os.environ.get("CI_ARTIFACTS", ROOT / "ci-artifacts"))
 HARNESS_JS = Path(__file__).with_name("lab.js")
 
+VIEWPORT = {"width": 1280, "height": 900}
 Theme = Literal["light", "dark"]
 THEMES: dict[Theme, str] = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
@@ -154,14 +155,18 @@ class LabServer:
 
 
 class NotebookPage:
-    """A notebook open in JupyterLab. Cells are numbered from 0, text cells included."""
+    """A notebook open in JupyterLab. Cells are numbered from 0, text cells included.
+
+    To load JupyterLab takes seconds: `another` opens the next notebook on the page of one that was put away.
+    """
 
     def __init__(self, server: LabServer, browser: Browser, theme: Theme = "light") -> None:
         self.server, self.theme = server, theme
+        self.loaded = False
         self.offsite: list[str] = []
         self.errors: list[str] = []
         self.console: list[str] = []
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+        self.context = browser.new_context(viewport=VIEWPORT, color_scheme=theme)
         self.context.add_init_script(path=HARNESS_JS)
         self.page = self.context.new_page()
         self.page.set_default_timeout(30_000)
@@ -194,9 +199,33 @@ class NotebookPage:
         self.page.goto(address, wait_until="domcontentloaded")
         self.page.wait_for_function("() => window.jupyterapp", timeout=60_000)
         self._call("open", name)
+        self._wait_for_theme()
+        self.loaded = True
+        return self
+
+    def another(self, name: str, theme: Theme) -> Self:
+        """Open the notebook `name` on this page, after `put_away`, as if the page were new."""
+        self.page.emulate_media(color_scheme=theme)
+        self.page.set_viewport_size(VIEWPORT)
+        self.change_theme(theme)
+        self._call("open", name)
+        return self
+
+    def change_theme(self, theme: Theme) -> None:
+        """Switch the open page to a theme, as the Settings menu does."""
+        self.theme = theme
+        self._call("theme", THEMES[theme])
+        self._wait_for_theme()
+
+    def put_away(self) -> None:
+        """Close the notebook and end its kernel; the page stays."""
+        self._call("close")
+        for seen in (self.offsite, self.errors, self.console):
+            seen.clear()
+
+    def _wait_for_theme(self) -> None:
         light = str(self.theme == "light").lower()
         self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
-        return self
 
     def _call(self, function: str, *arguments: Any) -> Any:
         return self.page.evaluate(f"arguments => window.harness.{function}(...arguments)", list(arguments))

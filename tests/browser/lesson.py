@@ -92,17 +92,20 @@ class Lesson:
 
     def in_both_themes(self) -> Iterator[Theme]:
         """Switch the open page to light, then to dark, as the Settings menu does."""
-        for theme, name in THEMES.items():
-            self.page.evaluate("(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
-            light = str(theme == "light").lower()
-            self.page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+        for theme in THEMES:
+            self.notebook.change_theme(theme)
             self.settle()
             yield theme
 
     def settle(self) -> None:
-        """Wait until the views have told Python (they do so every 40 ms), Python has answered, and all is painted."""
-        self.page.wait_for_timeout(60)
-        self.notebook.wait_idle()
+        """Wait until the views have told Python (they do so every 40 ms), Python has answered, and all is painted.
+
+        The page's own timer is asked, which rings after the views' however slow the page is; and twice, for what
+        waited in the page for an answer to what was told before is sent then.
+        """
+        for _ in range(2):
+            self.page.evaluate("() => new Promise((done) => setTimeout(done, 60))")
+            self.notebook.wait_idle()
 
     def picture(self, name: str, cell: str) -> None:
         """Keep a picture of one cell, the whole of it."""

@@ -437,13 +437,13 @@ def test_arrow_keys_walk_the_cells_with_one_tab_stop(component):
 def test_editable_cells_toggle_and_count(component):
     page = component(heatmap(editable=True))
     cell(page, 1, 2).get_by_role("button").click()
-    assert trait(page, "toggled") == {"row": 1, "column": 2, "count": 1}
+    assert trait(page, "toggled") == {"cells": [[1, 2]], "count": 1}
     page.keyboard.press("Enter")
     page.keyboard.press("Space")
-    assert trait(page, "toggled") == {"row": 1, "column": 2, "count": 3}
+    assert trait(page, "toggled") == {"cells": [[1, 2]] * 3, "count": 3}
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Space")
-    assert trait(page, "toggled") == {"row": 1, "column": 1, "count": 4}
+    assert trait(page, "toggled") == {"cells": [*[[1, 2]] * 3, [1, 1]], "count": 4}
 
 
 def test_heatmap_changes_its_shape(component):

@@ -80,16 +80,24 @@ def test_switching_the_scale_off_gives_unscaled_weights():
 def test_a_mask_cell_can_be_switched():
     card = mask_lab()
     assert np.array(card.mask_view.values).tolist() == np.tri(5).tolist()
-    card.mask_view.toggled = {"row": 0, "column": 4, "count": 1}
+    card.mask_view.toggled = {"cells": [[0, 4]], "count": 1}
     assert card.mask[0, 4]
     assert np.allclose(np.sum(card.weights.values, axis=1), 1)
-    card.mask_view.toggled = {"row": 0, "column": 4, "count": 2}
+    card.mask_view.toggled = {"cells": [[0, 4], [0, 4]], "count": 2}
     assert not card.mask[0, 4]
+
+
+def test_no_click_is_lost_when_several_come_at_once():
+    card = mask_lab()
+    card.mask_view.toggled = {"cells": [[4, j] for j in range(5)], "count": 5}
+    assert card.mask[4].tolist() == [False] * 5
+    card.mask_view.toggled = {"cells": [*([4, j] for j in range(5)), [4, 2]], "count": 6}
+    assert card.mask[4].tolist() == [False, False, True, False, False]
 
 
 def test_a_row_that_sees_nothing_has_no_weight():
     card = mask_lab()
-    card.mask_view.toggled = {"row": 0, "column": 0, "count": 1}
+    card.mask_view.toggled = {"cells": [[0, 0]], "count": 1}
     assert np.array(card.weights.values)[0].tolist() == [0.0] * 5
 
 

@@ -84,8 +84,6 @@ def test_who_remembers_by_shape_gets_nothing(definition: Definition) -> None:
     takes_arrays = all(arrays(c.script) for c in definition.visible_sheet().cases_of(next(iter(definition.parts))))
     if not takes_arrays or not callable(definition.reference) or isinstance(definition.reference, type):
         return  # a number is remembered by its value: there is nothing to catch
-    honest = definition.reference
-    for seed in range(3):
-        assert grade(definition, Here({definition.name: honest}), seed, [], set()).passed
-        forgetful = remembers(definition.reference)
-        assert grade(definition, Here({definition.name: forgetful}), seed, [], set()).earned == 0
+    seed, honest, forgetful = 3, definition.reference, remembers(definition.reference)
+    assert grade(definition, Here({definition.name: honest}), seed, [], set()).passed
+    assert grade(definition, Here({definition.name: forgetful}), seed, [], set()).earned == 0

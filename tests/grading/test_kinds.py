@@ -116,9 +116,9 @@ class Scale(torch.nn.Module):
 """,
     "tripled": """
 import torch
-import kernels
 import triton
 import triton.language as tl
+from kernels.simulator import simulate
 
 @triton.jit
 def _kernel(x, y, n, BLOCK: tl.constexpr):
@@ -127,7 +127,7 @@ def _kernel(x, y, n, BLOCK: tl.constexpr):
 
 def tripled(x):
     y = torch.empty_like(x)
-    _kernel[(triton.cdiv(len(x), 32),)](x, y, len(x), BLOCK=32)
+    simulate(_kernel, (triton.cdiv(len(x), 32),))(x, y, len(x), BLOCK=32)
     return y
 """,
 }

@@ -6,6 +6,7 @@ import { Tip } from "./tip.js";
 
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const MOST_NUMBERS = 24; // columns; with more, a cell shows its colour only
+const MOST_TOGGLES = 50; // of which Python is told at a time
 const HEADER = -1; // the column of the row headers
 
 export class Heatmap {
@@ -55,9 +56,10 @@ export class Heatmap {
     else this.focus();
   }
 
+  /** Several cells may be clicked before Python hears of the first one: it is told all of the last. */
   toggle(row, column) {
-    const count = (this.link.get("toggled").count ?? 0) + 1;
-    this.link.set({ toggled: { row, column, count } });
+    const { cells = [], count = 0 } = this.link.get("toggled");
+    this.link.set({ toggled: { cells: [...cells, [row, column]].slice(-MOST_TOGGLES), count: count + 1 } });
   }
 
   onKey(event) {
