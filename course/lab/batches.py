@@ -7,6 +7,7 @@ scores = reader(ids, places, mask, cache)   # (B, T) -> (B, T, V), appended to t
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -114,8 +115,14 @@ class Memo(dict):
 
 def random_reader(seed: int, **shape: Any) -> Reader:
     """An untrained model, its numbers large enough for every part to matter; `shape` is that of a `Config`."""
-    model = Decoder(Config(**shape), seed=seed).requires_grad_(False)
+    return Reader(_random_model(seed, Config(**shape)))
+
+
+@functools.lru_cache(maxsize=32)
+def _random_model(seed: int, config: Config) -> Decoder:
+    """Made once: checks ask for the same one again and again, and nothing changes it."""
+    model = Decoder(config, seed=seed).requires_grad_(False)
     generator = torch.Generator().manual_seed(seed + 1)
     for p in model.parameters():
         p += 0.35 * torch.randn(p.shape, generator=generator)
-    return Reader(model)
+    return model
