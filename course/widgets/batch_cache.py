@@ -21,7 +21,7 @@ from course.widgets.base import Card, Drawn, Driven, Stepper, column
 from course.widgets.views import Bars, Formula, Heatmap
 
 REQUESTS = ["12*34=", "56*78=844", "90*17=036+0", "77*66=26"]  # of the laboratory's model; some are half worked out
-COUNT = 8  # tokens that each row writes
+COUNT = 6  # tokens that each row writes
 CHUNKS = {"all at once": None, "4 columns": 4, "1 column": 1}
 CALLS, PLACES = "the call that filled it", "its place"
 PADDING = "\u00b7"
@@ -142,8 +142,8 @@ class BatchCacheLab(Card):
         self.mask = Heatmap(signed=False, digits=0, legend=False, row_role="query", column_role="key", vmin=0, vmax=1)
         self.work = Bars(role="plain", heading_before="Work so far")
         super().__init__(
-            "A batch goes through prefill and decode", [self.chunk, self.shown, self.request],
-            [self.stepper, column([self.slots, self.mask]), self.texts, self.work],
+            "A batch goes through prefill and decode", [self.stepper, self.chunk, self.shown, self.request],
+            [column([self.slots, self.texts]), column([self.mask, self.work])],
         )  # fmt: skip
         self.listen(self.chunk, "value", lambda _: self.stepper.set_trait("names", self._names()))
         for control, trait in ((self.shown, "value"), (self.request, "value"), (self.stepper, "step")):
@@ -178,8 +178,8 @@ class BatchCacheLab(Card):
         by_call = self.shown.value == CALLS
         note = "Hatched: padding, computed like all else, and good for nothing. "
         note += (
-            "The number is that of the call that filled the slot, 0: still empty. The darkest were computed in this "
-            "call; all others are only read."
+            "The number is that of the call that filled the slot, 0: still empty. Full colour: computed in this call; "
+            "all others are only read."
             if by_call
             else "The number is the token's place in its own text. Empty slots are hatched, too."
         )
@@ -187,7 +187,7 @@ class BatchCacheLab(Card):
             values=filled if by_call else np.maximum(places, 0), masked=padding if by_call else padding | (places < 0),
             wrong=drawn.wrong(1 if by_call else 2) & ~padding, expected=[], vmin=0,
             vmax=float(max(filled.max(), 1) if by_call else max(places.max(), 1)),
-            row_labels=[f"request {i}" for i in range(len(filled))], greyed=drawn.source == "course",
+            row_labels=[str(i) for i in range(len(filled))], row_title="request", greyed=drawn.source == "course",
             column_labels=[str(slot) for slot in range(filled.shape[1])], column_title="slot", note=note,
             title=f"The cache after call {self.stepper.step + 1}",
             description="A row for each request, a column for each slot of the cache",

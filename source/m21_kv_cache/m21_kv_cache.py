@@ -88,7 +88,7 @@ def tokens_of(text: str) -> Tensor:
 #
 # A **slot** is a column of the cache. It is the same for all rows; a **place** is counted in each text by itself.
 #
-# Below, the model reads the four requests (**prefill**), then writes eight tokens for each (**decode**). Step forward
+# Below, the model reads the four requests (**prefill**), then writes six tokens for each (**decode**). Step forward
 # and watch what is *computed* and what is only *read*. Choose a request to see its mask.
 
 # %% demonstration=true
