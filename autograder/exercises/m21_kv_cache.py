@@ -9,15 +9,11 @@ import torch
 from autograder.exercise import case, exercise, question
 from course.checks.compare import close, exact
 from course.checks.script import attribute, call, failing, given, held, method
-from course.lab.batches import PaddedCache, random_reader
+from course.lab.batches import KINDS, PaddedCache, random_reader
 
 TITLE = "KV cache: prefill and decode"
 
 PASS = close(1e-3, 1e-3, why="a float32 pass sums up to 40 terms in each of its products, several times over")
-SHAPES = [
-    {"vocab": 11, "d_model": 12, "layers": 2, "heads": 3, "d_ff": 20, "length": 24, "positions": "learned"},
-    {"vocab": 9, "d_model": 16, "layers": 2, "heads": 4, "d_ff": 12, "length": 24, "positions": "rope", "kv_heads": 2},
-]
 
 
 def _normal(rng, *shape):
@@ -254,9 +250,10 @@ def _prefilled(reader, ids, cache, chunk=None, both=_both, last=lambda parts: pa
 
 
 def _reader(rng, number):
-    """A given model, by its seed, and its shape."""
-    shape, seed = SHAPES[number % 2], int(rng.integers(1, 10_000))
-    return given("m21.random_reader", seed, handle="reader", **shape), random_reader(seed, **shape), shape
+    """A given model, by its seed, live too, and its shape."""
+    kind, seed = list(KINDS)[number % 2], int(rng.integers(1, 10_000))
+    live = random_reader(seed, kind)
+    return given("m21.random_reader", seed, kind, handle="reader"), live, live.config
 
 
 @exercise(
@@ -284,7 +281,7 @@ class prefill:
             reader, _, shape = _reader(rng, number)
             script = [reader, given("m21.PaddedCache", held("reader"), _padding(*padding), handle="cache")]
             for chunk in chunks:
-                ids = _ids(rng, shape["vocab"], len(padding), columns)
+                ids = _ids(rng, shape.vocab, len(padding), columns)
                 options = {} if chunk is None else {"chunk": chunk}
                 script.append(call("prefill", held("reader"), ids, held("cache"), **options))
             script += [method("texts", handle="cache"), attribute("used", "cache")]
@@ -429,10 +426,9 @@ def _never(ended):
 def _drawn_batch(rng, number, padding, filled):
     """A given model, a cache whose content belongs to no text, scores to begin with; as steps, and live."""
     step, reader, shape = _reader(rng, number)
-    kv_heads = shape.get("kv_heads", shape["heads"])
-    size = (shape["layers"], len(padding), kv_heads, filled, shape["d_model"] // shape["heads"])
+    size = (shape.layers, len(padding), shape.keys, filled, shape.d_head)
     k, v = _normal(rng, *size), _normal(rng, *size)
-    logits = 3 * _normal(rng, len(padding), shape["vocab"])
+    logits = 3 * _normal(rng, len(padding), shape.vocab)
     steps = [
         step,
         given("m21.PaddedCache", held("reader"), _padding(*padding), handle="cache"),
@@ -453,7 +449,7 @@ def _stopping(rng, number, padding, filled, count, wanted):
         steps, logits, shape, live = _drawn_batch(rng, number, padding, filled)
         reader, cache = live()
         free = _decoded(reader, logits, cache, count, -1)
-        for stop in range(shape["vocab"]):
+        for stop in range(shape.vocab):
             first = [((row == stop).nonzero().flatten().tolist() or [99])[0] for row in free]
             if wanted(first) and _comes_back(free == stop, first):
                 return steps, logits, stop
@@ -873,8 +869,8 @@ class read_with_memo:
     def cases(rng):
         for number, label in enumerate(["four prompts that begin alike", "the same, in another model"]):
             reader, _, shape = _reader(rng, number)
-            a = rng.permutation(shape["vocab"])[:7].tolist()
-            other = [token for token in range(shape["vocab"]) if token not in a]
+            a = rng.permutation(shape.vocab)[:7].tolist()
+            other = [token for token in range(shape.vocab) if token not in a]
             b = [*a[:3], other[0], a[4], a[5]]  # as a but for one token: they share 3
             c = [*b[:5], other[1], a[6], a[0]]  # 5 with b, 3 with a
             script = [reader, given("m21.Memo", handle="memo")]
@@ -883,10 +879,10 @@ class read_with_memo:
                 script += [attribute("tokens", "reader")]
             yield case(script=[*script, method("contents", handle="memo")], label=label)
         reader, _, shape = _reader(rng, 0)
-        a = _ids(rng, shape["vocab"], int(rng.integers(5, 8))).tolist()
-        a[3] = (a[0] + 1) % shape["vocab"]
+        a = _ids(rng, shape.vocab, int(rng.integers(5, 8))).tolist()
+        a[3] = (a[0] + 1) % shape.vocab
         script = [reader, given("m21.Memo", handle="memo")]
-        for prompt in (a[:3], a, a[:4], a, [(a[0] + 1) % shape["vocab"], *a[1:]]):
+        for prompt in (a[:3], a, a[:4], a, [(a[0] + 1) % shape.vocab, *a[1:]]):
             script += [call("read_with_memo", held("reader"), torch.tensor(prompt), held("memo"))]
             script += [attribute("tokens", "reader")]
         label = "a beginning, the prompt, another beginning, the prompt again, and one with another first token"

@@ -8,7 +8,7 @@ scores = reader(ids, places, mask, cache)   # (B, T) -> (B, T, V), appended to t
 from __future__ import annotations
 
 import functools
-from typing import Any
+from numbers import Integral
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -106,16 +106,27 @@ class Reader:
 
 
 class Memo(dict):
-    """Tuples of token ids -> the cache, of one row, that reading them left."""
+    """Tuples of token ids -> the cache, of one row, that reading them left. Raises TypeError for any other key."""
+
+    def __setitem__(self, ids: tuple[int, ...], cache: PaddedCache) -> None:
+        if not isinstance(ids, tuple) or not all(isinstance(token, Integral) for token in ids):
+            raise TypeError(f"a text is kept under a tuple of ints, not under {type(ids).__name__} {ids!r}")
+        super().__setitem__(ids, cache)
 
     def contents(self) -> list[tuple[list[int], Tensor]]:
         """Each text with what is kept of it, in order of the texts."""
         return [(list(ids), self[ids].texts()[0]) for ids in sorted(self)]
 
 
-def random_reader(seed: int, **shape: Any) -> Reader:
-    """An untrained model, its numbers large enough for every part to matter; `shape` is that of a `Config`."""
-    return Reader(_random_model(seed, Config(**shape)))
+KINDS = {
+    "learned": Config(vocab=11, d_model=12, layers=2, heads=3, d_ff=20, length=24),
+    "RoPE and GQA": Config(vocab=9, d_model=16, layers=2, heads=4, d_ff=12, length=24, positions="rope", kv_heads=2),
+}
+
+
+def random_reader(seed: int, kind: str | Config) -> Reader:
+    """An untrained model, of one of the KINDS or another shape, its numbers large enough for every part to matter."""
+    return Reader(_random_model(seed, KINDS[kind] if isinstance(kind, str) else kind))
 
 
 @functools.lru_cache(maxsize=32)

@@ -284,7 +284,7 @@ def decode(reader: Reader, logits: Tensor, cache: PaddedCache, count: int, stop:
     going = torch.ones(len(logits), dtype=torch.bool)
     for step in range(count):
         written[:, step] = torch.where(going, logits.argmax(dim=-1), stop)
-        going = going & (written[:, step] != stop)
+        going = written[:, step] != stop
         if step == count - 1 or not going.any():
             break
         places, mask = places_and_mask(cache.padding, cache.used, 1)
@@ -300,8 +300,9 @@ def decode(reader: Reader, logits: Tensor, cache: PaddedCache, count: int, stop:
 # </details>
 # <details><summary>Hint 2: who has ended?</summary>
 #
-# Keep a boolean for each row that says whether it is still going, and never make it True again. `torch.where(going,
-# chosen, stop)` chooses row by row. If the result is full of `stop` from the beginning, ended rows are done already.
+# Keep a boolean for each row that says whether it is still going; once False, it must stay so. `torch.where(going,
+# chosen, stop)` chooses row by row. If the result is full of `stop` from the beginning, what is left out is done
+# already.
 # </details>
 # <details><summary>Hint 3: when to leave</summary>
 #

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,14 @@ import torch
 
 from autograder.exercise import find
 from course.lab.batches import Memo, PaddedCache, Reader, random_reader
-from course.lab.decoder import visible
+from course.lab.decoder import Config, visible
 from course.lab.generation import left_padded
 from course.supplied import m21
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore:`past_key_values` is deprecated:FutureWarning")
 
-SHAPE = {"vocab": 13, "d_model": 24, "layers": 2, "heads": 6, "d_ff": 20, "length": 32, "kv_heads": 2}
+SHAPE = Config(vocab=13, d_model=24, layers=2, heads=6, d_ff=20, length=32, positions="rope", kv_heads=2)
 NAMES = ("places_and_mask", "prefill", "decode", "roll_back", "read_with_memo", "batch_bytes")
 BOTH = {name: [find(f"m21.{name}").reference, getattr(m21, name)] for name in NAMES}
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}
@@ -30,12 +31,12 @@ def each(name: str) -> Any:
 
 def prompts(*lengths: int) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(sum(lengths))
-    return [torch.randint(1, SHAPE["vocab"], (n,), generator=generator) for n in lengths]
+    return [torch.randint(1, SHAPE.vocab, (n,), generator=generator) for n in lengths]
 
 
 @pytest.fixture
 def reader() -> Reader:
-    return random_reader(4, positions="rope", **SHAPE)
+    return random_reader(4, SHAPE)
 
 
 @each("places_and_mask")
@@ -53,7 +54,7 @@ def test_m21_mask_agrees_with_the_laboratorys_decoder(places_and_mask, start, co
 @pytest.mark.parametrize("positions", ["learned", "rope"])
 @pytest.mark.parametrize("chunk", [None, 1, 4])
 def test_m21_prefill_agrees_with_each_text_alone(prefill, positions, chunk):
-    reader, texts = random_reader(5, positions=positions, **SHAPE), prompts(9, 3, 6)
+    reader, texts = random_reader(5, replace(SHAPE, positions=positions)), prompts(9, 3, 6)
     ids, padding = left_padded(texts)
     scores = prefill(reader, ids, PaddedCache(reader, padding), chunk)
     alone = torch.stack([reader.model(text[None])[0, -1] for text in texts])
@@ -114,7 +115,7 @@ def test_m21_generation_agrees_with_transformers_left_padded_generate(reader, ch
 @each("decode")
 @pytest.mark.parametrize("positions", ["learned", "rope"])
 def test_m21_decode_agrees_with_the_decoder_without_a_cache(decode, positions):
-    reader, texts, stop = random_reader(6, positions=positions, **SHAPE), prompts(7, 2, 5), 5
+    reader, texts, stop = random_reader(6, replace(SHAPE, positions=positions)), prompts(7, 2, 5), 5
     ids, padding = left_padded(texts)
     cache = PaddedCache(reader, padding)
     written = decode(reader, m21.prefill(reader, ids, cache), cache, 8, stop)
@@ -170,8 +171,7 @@ def test_m21_a_memo_changes_no_scores(read_with_memo, reader):
 @each("batch_bytes")
 @pytest.mark.parametrize("kv_heads", [6, 2, 1])
 def test_m21_bytes_agree_with_real_caches(batch_bytes, kv_heads):
-    shape = SHAPE | {"kv_heads": kv_heads}
-    reader, lengths = random_reader(7, positions="rope", **shape), [9, 4, 6]
+    reader, lengths = random_reader(7, replace(SHAPE, kv_heads=kv_heads)), [9, 4, 6]
     sizes = batch_bytes(lengths, 5, 3, 2, 24, 6, kv_heads, bytes_per_number=4)
     assert PaddedCache(reader, torch.tensor([0, 5, 3]), length=14).nbytes == sizes["padded"]
     theirs = []
@@ -227,3 +227,12 @@ def test_m21_a_copy_goes_its_own_way(reader):
     twin.padding += 1
     assert torch.equal(cache.texts()[0], before)
     assert np.array_equal(cache.padding, [0])
+
+
+def test_m21_a_memo_takes_tuples_of_ints_only(reader):
+    memo, cache = Memo(), PaddedCache(reader, torch.tensor([0]))
+    memo[3, 4] = cache
+    for key in (torch.tensor([3, 4]), "34", (torch.tensor(3),)):
+        with pytest.raises(TypeError, match="tuple of ints"):
+            memo[key] = cache
+    assert list(memo) == [(3, 4)]
