@@ -318,18 +318,18 @@ def decode(reader: Reader, logits: Tensor, cache: PaddedCache, count: int, stop:
 batch_cache_lab(places_and_mask, prefill, decode)
 
 # %% [markdown]
-# Is it the same model? Now 200 requests, each cut off somewhere in its chain of thought. They are worked out twice: in
+# Is it the same model? Now 100 requests, each cut off somewhere in its chain of thought. They are worked out twice: in
 # batches of 50 by your functions, and one by one without cache, padding or mask, as the model was trained.
 
 # %% demonstration=true
 read, write = working("m21.prefill", "m21.decode")
 generator = torch.Generator().manual_seed(21)
-pairs = torch.randint(100, (200, 2), generator=generator).tolist()
+pairs = torch.randint(100, (100, 2), generator=generator).tolist()
 lines = [multiplication.written(x, y, 2) for x, y in pairs]
-cuts = torch.randint(6, 20, (200,), generator=generator).tolist()  # the question has 6 tokens
+cuts = torch.randint(6, 20, (100,), generator=generator).tolist()  # the question has 6 tokens
 prompts = [tokens_of(line[:cut]) for line, cut in zip(lines, cuts, strict=True)]
 batched, alone = [], []
-for first in tqdm(range(0, 200, 50), desc="in batches", leave=False):
+for first in tqdm(range(0, 100, 50), desc="in batches", leave=False):
     ids, padding = left_padded(prompts[first : first + 50])
     cache = PaddedCache(reader, padding, length=ids.shape[1] + 20)
     batched += write(reader, read(reader, ids, cache), cache, 20, multiplication.END)
@@ -343,11 +343,11 @@ right = sum(
     multiplication.answer(line[:cut] + multiplication.decode(said).rstrip("\n") + "\n") == x * y
     for line, cut, said, (x, y) in zip(lines, cuts, batched, pairs, strict=True)
 )
-print(f"prompts of {min(cuts)} to {max(cuts)} tokens; the same tokens as without cache and padding: {same} of 200")
-print(f"right products: {right} of 200")
+print(f"prompts of {min(cuts)} to {max(cuts)} tokens; the same tokens as without cache and padding: {same} of 100")
+print(f"right products: {right} of 100")
 
 # %% [markdown]
-# **What you should see** All 200 the same, and all right. A padded row, a chunk and a cache are ways to arrange the
+# **What you should see** All 100 the same, and all right. A padded row, a chunk and a cache are ways to arrange the
 # work; they are not allowed to change the answer.
 #
 # **Try** Break it: in your `places_and_mask`, take the slots themselves as places. How many are right now? (Run the
@@ -675,8 +675,9 @@ def cached_seconds(count: int) -> tuple[float, Tensor]:
 
 cached_seconds(4), uncached_step(first_token)  # the first calls of all do not count
 lengths = [32 * 2**i for i in range(7)]  # 32 to 2048
-with_cache = [min(cached_seconds(n)[0] for _ in range(2)) for n in tqdm(lengths, desc="with the cache", leave=False)]
-text = torch.cat([first_token, cached_seconds(length)[1]], dim=1)  # (1, 2049)
+runs = [cached_seconds(n) for n in tqdm(lengths, desc="with the cache", leave=False)]
+with_cache = [seconds for seconds, _ in runs]
+text = torch.cat([first_token, runs[-1][1]], dim=1)  # (1, 2049)
 middles = range(block // 2, length, block)
 steps = [uncached_step(text[:, :t]) for t in tqdm(middles, desc="without", leave=False)]
 agree = sum(token == int(text[0, t]) for (_, token), t in zip(steps, middles, strict=True))
@@ -706,16 +707,16 @@ for values, name, marker, colour in [
     (without, "without the cache", "o", plots.KEY), (with_cache, "with the cache", "s", plots.VALUE)
 ]:  # fmt: skip
     left.plot(lengths, values, marker=marker, label=f"{name}: $n^{{{exponent(values):.2f}}}$", color=colour)
-for power in (1, 2):
-    left.plot(lengths, [with_cache[0] * (n / lengths[0]) ** power for n in lengths], ls=":", color=plots.GREY)
-    left.annotate(f"$n^{power}$", (lengths[-1], with_cache[0] * (lengths[-1] / lengths[0]) ** power), fontsize=9)
+for power, start in ((2, without[-4]), (1, with_cache[-4])):  # slopes to compare with, a little below the curves
+    left.plot(lengths[-4:], [0.5 * start * 8**power * (n / length) ** power for n in lengths[-4:]], ls=":",
+              label=f"slope of $n^{power}$", color=plots.GREY)  # fmt: skip
 left.set(xscale="log", yscale="log", xlabel="tokens written", ylabel="seconds", title="Time for the whole text")
 left.legend(fontsize=8)
 for kv_heads, marker in ((6, "o"), (2, "s"), (1, "D")):
     config = Config(vocab=15, d_model=192, layers=2, heads=6, d_ff=768, length=length, kv_heads=kv_heads)
     grouped = Reader(Decoder(config))
     sizes = [PaddedCache(grouped, torch.tensor([0]), length=n).nbytes / 1e6 for n in lengths]
-    right.plot(lengths, sizes, marker=marker, label=f"{kv_heads} of 6 heads have keys")
+    right.plot(lengths, sizes, marker=marker, label=f"kv_heads = {kv_heads}, 6 heads of queries")
 right.set(xlabel="tokens in the cache", ylabel="MB (float32)", title="Memory of one text")
 right.legend(fontsize=8)
 for panel, marks in ((left, lengths[::2]), (right, lengths[-3:])):
@@ -805,5 +806,7 @@ progress("m21")
 # 2024](https://arxiv.org/abs/2403.02310) (Sarathi-Serve) on chunks, and [Leviathan et al.
 # 2023](https://arxiv.org/abs/2211.17192) on guesses that are taken back.
 #
-# **Next** Other modules of the laboratory work with the same model. Back: [ch08 KV cache and
-# inference](../ch08_inference/ch08_inference.ipynb).
+# **Next** In the laboratory, m22 makes the table of scores itself small (FlashAttention); later, m27 does away with the
+# padding, and m28 chooses the guesses. Back: [ch08 KV cache and
+# inference](../ch08_inference/ch08_inference.ipynb), [ch04 Positional
+# encoding](../ch04_positional_encoding/ch04_positional_encoding.ipynb).
