@@ -143,7 +143,7 @@ class BatchCacheLab(Card):
         self.work = Bars(role="plain", heading_before="Work so far")
         super().__init__(
             "A batch goes through prefill and decode", [self.stepper, self.chunk, self.shown, self.request],
-            [column([self.slots, self.texts]), column([self.mask, self.work])],
+            [self.slots, self.mask, column([self.texts, self.work])],
         )  # fmt: skip
         self.listen(self.chunk, "value", lambda _: self.stepper.set_trait("names", self._names()))
         for control, trait in ((self.shown, "value"), (self.request, "value"), (self.stepper, "step")):
