@@ -276,7 +276,7 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_ONE_COLUMN, "[:, -1]", "[:, 0]", "the call has one column"),
     ],
     "m21.roll_back": [
-        ("for row, move in enumerate(moves.tolist()):", "moves.tolist()", "moves", "roll takes a number as a tensor, too"),
+        ("for row, move in enumerate(moves.tolist()):", "moves.tolist()", "moves", "roll takes a tensor of one number"),
         *((f"cache.{x}[:, row] = cache.{x}[:, row].roll(move, dims=2)", "dims=2", "dims=-2",
            "the slots are the third of four axes") for x in "kv"),
         ("cache.padding = cache.padding + moves", "= cache.padding + moves", "+= moves",
@@ -285,10 +285,10 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     ],
     "m21.read_with_memo": [
         (_SAME, "same <", "same !=", "same grows by 1 from 0, so it meets the end"),
-        (_SAME, "min(len(known), len(ids) - 1)", "min(len(ids) - 1, len(known))", "the smaller of two, in either order"),
+        (_SAME, "min(len(known), len(ids) - 1)", "min(len(ids) - 1, len(known))", "the smaller of two"),
         (_SAME, "len(ids) - 1", "len(prompt) - 1", "the ids are the prompt's"),
         (_SAME, "== ids[same]", "== prompt[same]", "the ids are the prompt's"),
-        ("if same > shared:", ">", ">=", "of two equally good ones, either will do; with 0 in common nothing is taken over"),
+        ("if same > shared:", ">", ">=", "equally good ones: either will do; of 0 tokens nothing is taken"),
         ("places, mask = places_and_mask(cache.padding, shared, len(ids) - shared)", "len(ids)", "len(prompt)",
          "the ids are the prompt's"),
         ("return scores[0, -1]", "scores[0", "scores[-1", "the batch has one row"),
