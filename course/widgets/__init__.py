@@ -33,6 +33,7 @@ from course.widgets.valley_lab import valley_lab
 __all__ = [
     "attention_plane",
     "backprop_flow",
+    "batch_cache_lab",
     "cache_budget",
     "conveyor_spotlight",
     "cross_attention_map",
@@ -73,6 +74,7 @@ __all__ = [
 
 # These need torch, which takes a second to import: the chapters in NumPy do without.
 LATER = {
+    "batch_cache_lab": "batch_cache",
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
