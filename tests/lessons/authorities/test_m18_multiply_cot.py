@@ -131,13 +131,14 @@ def test_m18_the_lesson_trains_the_very_model_that_is_recorded():
     trial = Trial("", partial(m18.product_line, digits=2), share=0.5, steps=600, extra=400)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(training.FEWER, "3")
-        theirs, _ = train_lab.trained(seed=0)
+        theirs, _ = train_lab.trained(train_lab.PLANS["two_digits"], seed=0)
         ours = run_trial(trial, ENCODE, m18.masked_targets)
     assert ours.model.config == theirs.config
     for (name, a), b in zip(ours.model.state_dict().items(), theirs.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
     recipe = models.record("lab_two_digits")["recipe"]
-    assert (recipe["steps"], recipe["extra"], recipe["batch"], recipe["share_of_pairs"]) == (600, 400, trial.batch, 0.5)
+    assert (recipe["steps"], recipe["extra"], recipe["batch"]) == (600, 400, trial.batch)
+    assert (trial.share, train_lab.SHARE) == (0.5, 0.5)
 
 
 def test_m18_heads_of_the_shipped_model_look_where_the_lesson_says():
