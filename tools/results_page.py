@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from course.lab import models
 from tools import train_lab
 
-PAGE = ROOT / "docs" / "results.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
 HEAD = """# The multiplication laboratory: what was measured
 
 Made by `python tools/results_page.py` from the records beside the models in `course/checkpoints/`; do not edit. All of
@@ -31,8 +30,8 @@ included.
 TESTED = """
 ## How often they are right
 
-*Never drawn* counts only pairs that training has not drawn. Of some hard kinds there are few: of pairs near the top all
-10,000 that there are were tested, and training, which draws them too, had met most of them.
+*Never drawn* counts only pairs that training has not drawn. Of some hard kinds there are few: there are 10,000 pairs near
+the top, and training, which draws them too, had met most of them.
 
 | model | pairs | right | never drawn | right of these |
 |:---|:---|---:|---:|---:|"""
