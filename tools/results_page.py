@@ -30,7 +30,7 @@ included.
 TESTED = """
 ## How often they are right
 
-*Never drawn* counts only pairs that training has not drawn. Of some hard kinds there are few: there are 10,000 pairs near
+*Never drawn* counts only pairs that training has not drawn. Of some hard kinds there are few: only 10,000 lie near
 the top, and training, which draws them too, had met most of them.
 
 | model | pairs | right | never drawn | right of these |
