@@ -17,7 +17,7 @@ from tests.lessons.tools import executed, shown
 
 pytestmark = pytest.mark.slow
 SECONDS = 60  # a beginner's lesson: 30 s where nothing else runs, see the lesson standard; other tests run beside it
-SECONDS_OF = {"ch07_training": 240, "ch10_composition": 240}  # lessons that train models
+SECONDS_OF = {"ch07_training": 240, "ch10_composition": 240, "m22_flash_attention": 180}  # they train, or measure
 
 
 @functools.cache
