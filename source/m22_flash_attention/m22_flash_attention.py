@@ -739,10 +739,10 @@ plt.show()
 # %% [markdown]
 # **What you should see** *Memory:* plain takes four times as much whenever n doubles, the other two about twice. At 512
 # tokens fused takes about a tenth of plain, from 2048 on less than a twentieth, at 4096 about a hundredth. "Half of the
-# memory" is far too modest, and no percentage holds for long. *Time:* with one head and all keys seen, fused is up to
-# about twice as fast until 2048 tokens, and about three times at 4096. With eight heads three times comes earlier, from
-# about 2048; with eight heads and a mask it is four or five times from 1024 on, for tiles are skipped that plain
-# computes, and eight tables fit into no cache. At 512 tokens "three times" holds nowhere.
+# memory" is far too modest, and no percentage holds for long. *Time:* with one head and all keys seen, fused is little
+# faster up to 512 tokens, two or three times at 1024 and 2048 depending on what fits into the cache, and three times at
+# 4096. With eight heads it is about three times at 2048, with a mask as well about five times: tiles are skipped that
+# plain computes. At 512 tokens "three times" holds nowhere.
 #
 # *Yours* is nearly as thrifty as fused: that is the algorithm. But on short texts it is two or three times slower than
 # plain, and about even with it at 4096. Each of its steps is a call of NumPy that fetches a small array, writes a small
