@@ -12,6 +12,7 @@ LAB = "tile_traffic(causal_kernel)"
 
 def test_m22_tiles_move_by_keyboard(open_lesson: OpenLesson) -> None:
     lesson = open_lesson("m22")
+    lesson.run("m22-causal_kernel-code")
     output = lesson.run(LAB)
     expect(status(output)).to_contain_text("not written yet: the course's version draws")
     assert "online_update: passed" in lesson.write("m22.online_update", solution("m22.online_update")).inner_text()
