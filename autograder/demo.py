@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 import nbformat
+import numpy as np
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.auth import Authenticator
@@ -66,8 +67,9 @@ def _costing_a_part(definition: Definition | Question) -> Iterator[Answers]:
     """An exercise's answers with a misconception that leaves it some of its points."""
     if isinstance(definition, Question) or len(definition.parts) == 1:
         return
+    sheet = definition.sheet(np.random.default_rng(0))
     for name, wrong in definition.misconceptions.items():
-        if definition.verdict_on(wrong).earned > 0:
+        if definition.verdict_by(sheet, wrong).earned > 0:
             yield {definition.id: misconception_text(definition, name)}
 
 

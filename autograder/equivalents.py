@@ -262,7 +262,7 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_ANSWER, "answer.endswith('\\n')", "line.endswith('\\n')", "the answer ends where the line does"),
     ],
     "m18.evaluate_pairs": [
-        ("right, exact, wrong = (0, 0, [])", "right, exact", "exact, right", "both are 0"),
+        ("right, exact, wrong = (0, 0, [])", "right, exact", "exact, right", "both begin as 0"),
         ("for (x, y), line in zip(part, written, strict=True):", ", strict=True", "", WHOLE_ANSWERS),
         ("for (x, y), line in zip(part, written, strict=True):", "True", "False", WHOLE_ANSWERS),
     ],

@@ -94,7 +94,10 @@ class Definition:
 
     def verdict_on(self, target: Any, rng: np.random.Generator | None = None) -> Verdict:
         """Judge an object of ours (a misconception, an alternative): on the visible cases, or on fresh ones."""
-        sheet = self.sheet(rng) if rng else self.visible_sheet()
+        return self.verdict_by(self.sheet(rng) if rng else self.visible_sheet(), target)
+
+    def verdict_by(self, sheet: Sheet, target: Any) -> Verdict:
+        """Judge an object of ours by a sheet of this exercise."""
         with np.errstate(all="ignore"):  # a misconception may well divide by zero
             return judge(sheet, lambda script: run_script(script, {self.name: target}))
 
