@@ -6,12 +6,14 @@ cells and the right answers to its other exercises, and judged on the cases of s
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import pickle
 import sys
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +34,9 @@ from course.checks.sheet import Sheet
 SEEDS = (1, 22, 333)  # a mutant counts as rejected only if the cases of all of them reject it
 LIMITS = Limits(cell_seconds=5, case_seconds=3, notebook_seconds=60)
 REJECTED, NAMED, ALTERNATIVES = 0.97, 0.80, 3
+KEPT = Path("build", "audit")  # what was audited stays there until something that it depends on changes
+GRADERS = ("autograder", "course/checks", "course/supplied", "course/lab", "kernels")
+REPORTING = {"audit_page.py", "equivalents.py"}  # what they say is not part of what is kept
 FAULTS = ("raised", "type", "shape", "dtype", "nan", "changed", "forbidden", "missing", "unsolved")
 NAMING = ("hint", "relation", "unused", "fault")  # what a verdict may name a bug by; a `pattern` is too little
 
@@ -181,9 +186,32 @@ def audit(root: Path, lessons: list[str], engine: Engine, workers: int, quiet: b
         for definition in definitions(lesson).values():
             if isinstance(definition, Definition):
                 alternatives = right_alternatives(root, lesson, definition)
-                with ThreadPoolExecutor(workers) as pool:
-                    found.append(_audited(bench, _Remembering(**vars(definition)), alternatives, pool, quiet))
+                file = root / KEPT / f"{definition.id}-{_digest(root, bench, lesson, definition.id)}.pickle"
+                if not file.exists():
+                    with ThreadPoolExecutor(workers) as pool:
+                        _keep(file, _audited(bench, _Remembering(**vars(definition)), alternatives, pool, quiet))
+                done = pickle.loads(file.read_bytes())  # ours: no student's code writes there
+                found.append(replace(done, reasons=EQUIVALENTS.get(definition.id, {})))
     return found
+
+
+def _digest(root: Path, bench: Bench, lesson: str, exercise_id: str) -> str:
+    """Of all that an exercise's audit depends on: the graders, the lesson's cells, its exercises and alternatives."""
+    graders = [f for folder in GRADERS for f in sorted((root / folder).rglob("*.py")) if f.name not in REPORTING]
+    own = [root / "autograder" / "exercises" / f"{lesson}.py", root / "tests/lessons/alternatives" / f"{lesson}.py"]
+    files = [f for f in graders if f.parent.name != "exercises"] + own
+    texts = [exercise_id, *bench.setup, *bench.solved.values(), *(f.read_text(encoding="utf-8") for f in files)]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _keep(file: Path, done: Audit) -> None:
+    """Keep an exercise's audit, for a run that is interrupted goes on there; older ones of it are thrown away."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for old in file.parent.glob(f"{done.id}-*.pickle"):
+        old.unlink()
+    part = file.with_suffix(".part")
+    part.write_bytes(pickle.dumps(done))
+    part.replace(file)
 
 
 def _audited(

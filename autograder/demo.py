@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 import nbformat
+import numpy as np
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from nbgrader.auth import Authenticator
@@ -66,8 +67,9 @@ def _costing_a_part(definition: Definition | Question) -> Iterator[Answers]:
     """An exercise's answers with a misconception that leaves it some of its points."""
     if isinstance(definition, Question) or len(definition.parts) == 1:
         return
+    sheet = definition.sheet(np.random.default_rng(0))
     for name, wrong in definition.misconceptions.items():
-        if definition.verdict_on(wrong).earned > 0:
+        if definition.verdict_by(sheet, wrong).earned > 0:
             yield {definition.id: misconception_text(definition, name)}
 
 
@@ -110,9 +112,9 @@ def wrong_answer(question: Question) -> str | list[str]:
 def misconception_text(definition: Definition, name: str | None = None) -> str:
     """A misconception (the first by default) as a student would have it in a cell."""
     wrong = definition.misconceptions[name or next(iter(definition.misconceptions))]
-    text = textwrap.dedent(inspect.getsource(wrong))
-    helpers = _helpers(inspect.getmodule(wrong))
-    return helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text)
+    text = textwrap.dedent(inspect.getsource(getattr(wrong, "fn", wrong)))  # of a Triton kernel its function
+    helpers = _helpers(inspect.getmodule(definition.cases))
+    return helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text, flags=re.MULTILINE)
 
 
 def _helpers(module: ModuleType) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -43,6 +44,7 @@ class Mutants:
     trivial: int
 
 
+@functools.cache
 def mutants_of(text: str) -> Mutants:
     """Every mutant of the solution in an answer cell, in an order that is always the same.
 

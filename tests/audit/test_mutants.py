@@ -136,11 +136,16 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("exercise_id", ANSWERS)
-def test_every_answer_has_many_always_the_same(exercise_id: str) -> None:
-    one, two = mutants_of(ANSWERS[exercise_id]), mutants_of(ANSWERS[exercise_id])
+def test_every_answer_has_many(exercise_id: str) -> None:
+    made = mutants_of(ANSWERS[exercise_id]).kept
+    assert len(made) >= 2  # an answer of one call leaves little to break
+    assert all(m.before != m.after for m in made)
+
+
+@pytest.mark.parametrize("exercise_id", list(ANSWERS)[::6])
+def test_they_are_always_the_same(exercise_id: str) -> None:
+    one, two = mutants_of(ANSWERS[exercise_id]), mutants_of.__wrapped__(ANSWERS[exercise_id])
     assert [(m.name, m.text) for m in one.kept] == [(m.name, m.text) for m in two.kept]
-    assert len(one.kept) >= 2  # an answer of one call leaves little to break
-    assert all(m.before != m.after for m in one.kept)
 
 
 def test_answers_have_many_mutants_of_many_kinds() -> None:

@@ -24,7 +24,7 @@ class Scripted:
         self.closed = False
         log.append(self.ran)
 
-    def exchange(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def exchange(self, question: dict[str, Any], seconds: float, room_mb: int | None = None) -> dict[str, Any]:
         self.seconds = seconds
         if question["op"] == "script":
             return question["script"]
@@ -121,5 +121,5 @@ def test_a_question_that_was_stopped_says_why(stopped: str) -> None:
 def test_outputs_that_are_none_are_none(answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """The process may answer anything."""
     student, _ = scripted()
-    monkeypatch.setattr(student._process, "exchange", lambda question, seconds: answer)
+    monkeypatch.setattr(student._process, "exchange", lambda question, seconds, **_: answer)
     assert student.run_cell("a") == []
