@@ -22,7 +22,9 @@ from tests.lessons.tools import (
     solution_lines,
 )
 
-TRAINING = ("ch07_training", "ch09_moe_scaling", "ch10_composition", "m18_multiply_cot")  # lessons whose experiments do
+TRAINING = (  # lessons whose experiments do
+    "ch07_training", "ch09_moe_scaling", "ch10_composition", "m18_multiply_cot", "m19_rope",
+)  # fmt: skip
 OURS = ("/course/", "/autograder/", "/nbgrader/")
 
 UNSOLVED = re.compile("not (?:implemented|answered) yet")
