@@ -210,6 +210,7 @@ def _tiles_to_add(rng):
     yield "larger scores than before", _midway(rng, 4, 3), _normal(rng, 4, 2) + 2.5, _normal(rng, 2, 3)
     yield "smaller scores than before", _midway(rng, 3, 4), _normal(rng, 3, 2) - 2.5, _normal(rng, 2, 4)
     yield "r = c = d_v = 3", _midway(rng, 3, 3), _normal(rng, 3, 3, scale=2.0), _normal(rng, 3, 3)
+    yield "low scores", _fresh(2, 3), _normal(rng, 2, 4) - 7.0, _normal(rng, 4, 3)
     huge = _normal(rng, 2, 3) + 300.0
     yield "huge scores", _midway(rng, 2, 5), huge, _normal(rng, 3, 5)
     some = _normal(rng, rows, keys, scale=1.5)
