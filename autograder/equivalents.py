@@ -89,6 +89,10 @@ def _dot(left: str, right: str, rest: str = "") -> list[tuple[str, str, str, str
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 EITHER_ORDER = "the larger, or smaller, of two is the same in either order"
+_MADE = "output, lse = (np.zeros((len(q), v.shape[1])), np.zeros(len(q)))"
+_FRESH = "top, total = (np.full(len(q_tile), -np.inf), np.zeros(len(q_tile)))"
+_MIXED = "mixed = np.zeros((len(q_tile), v.shape[1]))"
+_TILE_SCORES = "scores = q_tile @ k[j:j + block_k].T / np.sqrt(q.shape[1])"
 OF_NOTHING = "what is summed before the first block is multiplied by exp(-inf), which is 0"
 ANY_SHIFT = "exp(-inf - c) is 0, whatever the number c"
 SEES_ALL = "the last query sees every key, and so would one that is even later"
@@ -269,6 +273,23 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
          EITHER_ORDER),
         (_KIND, "int(begin <= last + m - n)", "(begin <= last + m - n)", "True counts as 1"),
         (_KIND, "int(end <= first + m - n)", "(end <= first + m - n)", "True counts as 1"),
+    ],
+    "m22.tiled_attention": [
+        (_MADE, "np.zeros((len(q), v.shape[1]))", "np.ones((len(q), v.shape[1]))", "every row is set"),
+        (_MADE, "np.zeros(len(q))", "np.ones(len(q))", "every row is set"),
+        (_MADE, "v.shape[1]", "v.shape[-1]", LAST_OF_TWO),
+        (_FRESH, "np.full(len(q_tile), -np.inf)", "-np.inf", "a number is taken for every row"),
+        (_FRESH, "np.zeros(len(q_tile))", "len(q_tile)", OF_NOTHING),
+        (_FRESH, "np.zeros", "np.ones", OF_NOTHING),
+        (_MIXED, "np.zeros", "np.ones", OF_NOTHING),
+        (_MIXED, "len(q_tile)", "len(top)", "one for each query of the tile"),
+        (_MIXED, "len(q_tile)", "len(total)", "one for each query of the tile"),
+        (_MIXED, "v.shape[1]", "output.shape[1]", "the output is as wide as the values"),
+        (_MIXED, "v.shape[1]", "v.shape[-1]", LAST_OF_TWO),
+        ("for j in range(0, len(k), block_k):", "len(k)", "len(v)", "there is a value for each key"),
+        (_TILE_SCORES, "q.shape[1]", "k.shape[1]", SAME_WIDTH),
+        (_TILE_SCORES, "q.shape[1]", "q_tile.shape[1]", "a tile of queries is as wide as all of them"),
+        (_TILE_SCORES, "q.shape[1]", "q.shape[-1]", LAST_OF_TWO),
     ],
     "m26.recompute_cell": [
         (_SUMMED, "trace['position']", "p['position']", "what that stage gives are the first rows of the table"),
