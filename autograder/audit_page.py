@@ -120,7 +120,11 @@ their input, the right shape with nothing in it, raise, or call the library wher
 def page(audits: list[Audit]) -> str:
     """The text of docs/audit.md: nothing in it depends on the machine or the day."""
     intro = INTRODUCTION.format(
-        rejected=REJECTED, named=NAMED, alternatives=ALTERNATIVES, seconds=LIMITS.case_seconds, seeds=len(SEEDS),
+        rejected=REJECTED,
+        named=NAMED,
+        alternatives=ALTERNATIVES,
+        seconds=LIMITS.case_seconds,
+        seeds=len(SEEDS),
         kernel=MOST_OF_KERNEL,
     )
     problems = missed(audits, whole=True)
