@@ -26,6 +26,7 @@ from autograder.audit import (
     totals,
 )
 from autograder.engine import Engine, EngineError, IsolationError
+from autograder.mutants import MOST_OF_KERNEL
 
 Figure = Callable[[list[Audit]], str]
 
@@ -93,6 +94,8 @@ cells and the right answers to its other exercises, with {seconds:g} s for each 
 **Rejected** means that it gets less than full points with every one of {seeds} seeds. What only some seeds reject
 counts as not rejected, and is listed below.
 
+Of a Triton kernel's mutants an even sample of {kernel} is tried: each is simulated, which takes seconds.
+
 **Equivalent** mutants compute the same as the answer, so nothing can reject them. Each is listed with the argument
 (`autograder/equivalents.py`). The target is about all mutants, before these are taken off.
 
@@ -117,7 +120,12 @@ their input, the right shape with nothing in it, raise, or call the library wher
 def page(audits: list[Audit]) -> str:
     """The text of docs/audit.md: nothing in it depends on the machine or the day."""
     intro = INTRODUCTION.format(
-        rejected=REJECTED, named=NAMED, alternatives=ALTERNATIVES, seconds=LIMITS.case_seconds, seeds=len(SEEDS)
+        rejected=REJECTED,
+        named=NAMED,
+        alternatives=ALTERNATIVES,
+        seconds=LIMITS.case_seconds,
+        seeds=len(SEEDS),
+        kernel=MOST_OF_KERNEL,
     )
     problems = missed(audits, whole=True)
     verdict = "\n".join(f"- {p}" for p in problems) if problems else "Every target is met."

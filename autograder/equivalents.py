@@ -95,6 +95,22 @@ EITHER_ORDER = "a sum is the same in either order"
 _ANSWER = "return int(answer) if found and answer.endswith('\\n') and answer[:-1].isdigit() else None"
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
+EITHER_ORDER = "the larger, or smaller, of two is the same in either order"
+_MADE = "output, lse = (np.zeros((len(q), v.shape[1])), np.zeros(len(q)))"
+_FRESH = "top, total = (np.full(len(q_tile), -np.inf), np.zeros(len(q_tile)))"
+_MIXED = "mixed = np.zeros((len(q_tile), v.shape[1]))"
+_TILE_SCORES = "scores = q_tile @ k[j:j + block_k].T / np.sqrt(q.shape[1])"
+OF_NOTHING = "what is summed before the first block is multiplied by exp(-inf), which is 0"
+ANY_SHIFT = "exp(-inf - c) is 0, whatever the number c"
+SEES_ALL = "the last query sees every key, and so would one that is even later"
+_STARTED = "top, total, tops, totals = (-np.inf, 0.0, [], [])"
+_SHIFTED = "shift = new if new > -np.inf else 0.0"
+_HIGHER = "new = np.maximum(top, scores.max(axis=1))"
+_SAFE = "shift = np.where(new > -np.inf, new, 0.0)"
+_SEEN = "return (new, total * fade + powers.sum(axis=1), mixed * fade[:, None] + powers @ values)"
+_QUERIES = "first, last = (a * block_q, min((a + 1) * block_q, n) - 1)"
+_KIND = "tiles[a, b] = int(begin <= last + m - n) + int(end <= first + m - n)"
+
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
@@ -234,6 +250,53 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         ("new_p, new_states = ({}, {})", "new_p, new_states", "new_states, new_p", "both are empty dictionaries"),
         ("for name in p:", "p", "states", "parameters, states and gradients have the same keys"),
         ("for name in p:", "p", "gradients", "parameters, states and gradients have the same keys"),
+    ],
+    "m22.online_softmax": [
+        (_STARTED, "tops, totals", "totals, tops", "both are empty lists"),
+        (_STARTED, "0.0", "1.0", OF_NOTHING),
+        (_STARTED, "0.0", "-1.0", OF_NOTHING),
+        ("new = max(top, tile.max())", "top, tile.max()", "tile.max(), top", EITHER_ORDER),
+        (_SHIFTED, "new > -np.inf", "new != -np.inf", "nothing is below -inf"),
+        (_SHIFTED, "else 0.0", "else 1.0", ANY_SHIFT),
+        (_SHIFTED, "else 0.0", "else -1.0", ANY_SHIFT),
+        ("tops.append(top)", "top)", "new)", "top is new by now"),
+    ],
+    "m22.add_tile": [
+        (_HIGHER, "top, scores.max(axis=1)", "scores.max(axis=1), top", EITHER_ORDER),
+        (_HIGHER, "axis=1", "axis=-1", LAST_OF_TWO),
+        (_SAFE, "0.0)", "new > -np.inf)", "False counts as 0"),
+        (_SAFE, "new > -np.inf", "new != -np.inf", "nothing is below -inf"),
+        (_SAFE, "0.0)", "1.0)", ANY_SHIFT),
+        (_SAFE, "0.0)", "-1.0)", ANY_SHIFT),
+        (_SEEN, "axis=1", "axis=-1", LAST_OF_TWO),
+    ],
+    "m22.causal_tiles": [
+        ("tiles = np.zeros((-(-n // block_q), -(-m // block_k)), dtype=int)", "np.zeros", "np.ones",
+         "every tile is set"),
+        (_QUERIES, "min((a + 1) * block_q, n) - 1", "(a + 1) * block_q - 1", SEES_ALL),
+        (_QUERIES, "(a + 1) * block_q, n)", "(a + 1) * block_q, (a + 1) * block_q)", SEES_ALL),
+        (_QUERIES, "(a + 1) * block_q, n)", "n, (a + 1) * block_q)", EITHER_ORDER),
+        ("begin, end = (b * block_k, min((b + 1) * block_k, m) - 1)", "(b + 1) * block_k, m)", "m, (b + 1) * block_k)",
+         EITHER_ORDER),
+        (_KIND, "int(begin <= last + m - n)", "(begin <= last + m - n)", "True counts as 1"),
+        (_KIND, "int(end <= first + m - n)", "(end <= first + m - n)", "True counts as 1"),
+    ],
+    "m22.tiled_attention": [
+        (_MADE, "np.zeros((len(q), v.shape[1]))", "np.ones((len(q), v.shape[1]))", "every row is set"),
+        (_MADE, "np.zeros(len(q))", "np.ones(len(q))", "every row is set"),
+        (_MADE, "v.shape[1]", "v.shape[-1]", LAST_OF_TWO),
+        (_FRESH, "np.full(len(q_tile), -np.inf)", "-np.inf", "a number is taken for every row"),
+        (_FRESH, "np.zeros(len(q_tile))", "len(q_tile)", OF_NOTHING),
+        (_FRESH, "np.zeros", "np.ones", OF_NOTHING),
+        (_MIXED, "np.zeros", "np.ones", OF_NOTHING),
+        (_MIXED, "len(q_tile)", "len(top)", "one for each query of the tile"),
+        (_MIXED, "len(q_tile)", "len(total)", "one for each query of the tile"),
+        (_MIXED, "v.shape[1]", "output.shape[1]", "the output is as wide as the values"),
+        (_MIXED, "v.shape[1]", "v.shape[-1]", LAST_OF_TWO),
+        ("for j in range(0, len(k), block_k):", "len(k)", "len(v)", "there is a value for each key"),
+        (_TILE_SCORES, "q.shape[1]", "k.shape[1]", SAME_WIDTH),
+        (_TILE_SCORES, "q.shape[1]", "q_tile.shape[1]", "a tile of queries is as wide as all of them"),
+        (_TILE_SCORES, "q.shape[1]", "q.shape[-1]", LAST_OF_TWO),
     ],
     "m26.recompute_cell": [
         (_SUMMED, "trace['position']", "p['position']", "what that stage gives are the first rows of the table"),

@@ -108,6 +108,9 @@ class Definition:
             raise DefinitionError(f"{self.id}: a case is of part {part!r}, which `parts` does not list")
         script = plain(script or [call(self.name, *args, **kwargs)])
         expected = self._outcomes(script, self.reference)
+        failed = [o for step, o in zip(script, expected, strict=False) if step["op"] == "given" and "value" not in o]
+        if failed:  # else every answer would fail in the same way, and so be right
+            raise DefinitionError(f"{self.id}: the course's own object cannot be made (case {label!r}): {failed[0]}")
         if strange := opaque_in([script, expected]):
             raise DefinitionError(f"{self.id}: {strange.type_name} cannot be sent or compared (case {label!r})")
         return Case(label, part, script, expected, _Wrong(self, script), _Matters(self, script))

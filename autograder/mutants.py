@@ -17,6 +17,7 @@ from typing import Any
 from autograder.mutation import OPERATORS, number_of, scope_of
 
 Path = tuple[tuple[str, int | None], ...]
+KERNEL, MOST_OF_KERNEL = "@triton.jit", 100  # a kernel has thousands, and each is simulated, which takes seconds
 NOT_MUTATED = ("annotation", "returns", "decorator_list", "ctx", "keywords_only")
 
 
@@ -48,7 +49,7 @@ class Mutants:
 def mutants_of(text: str) -> Mutants:
     """Every mutant of the solution in an answer cell, in an order that is always the same.
 
-    Texts that do not compile are no mutants: nobody can run them.
+    Texts that do not compile are no mutants: nobody can run them. Of a Triton kernel an even sample is kept.
     """
     tree = _without_docstrings(ast.parse(text))
     seen = {_meaning(tree)}
@@ -62,7 +63,12 @@ def mutants_of(text: str) -> Mutants:
             continue
         seen.add(meaning)
         kept.append(_mutant(operator, path, tree, mutated))
-    return Mutants(kept, trivial)
+    return Mutants(_sample(kept, MOST_OF_KERNEL) if KERNEL in text else kept, trivial)
+
+
+def _sample(mutants: list[Mutant], most: int) -> list[Mutant]:
+    """Evenly from first to last, no more than so many."""
+    return [mutants[i * len(mutants) // most] for i in range(most)] if len(mutants) > most else mutants
 
 
 def _mutated(tree: ast.Module) -> Iterator[tuple[str, Path, ast.Module]]:

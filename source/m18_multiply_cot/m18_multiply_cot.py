@@ -540,8 +540,8 @@ product_writer(line, mine.model)
 #
 # **When this holds** With seed 0 and the recipe above, on a processor in one thread. Sums in another order, as another
 # processor or version of torch makes them, lead to another model, which may need some steps more or fewer. The course's
-# own run is recorded in `course/checkpoints/lab_two_digits.json`; `make train-lab` repeats it, and `make train-lab
-# ARGS="--seeds 10"` tries ten seeds.
+# own run is recorded in `course/checkpoints/lab_two_digits.json`; `make train-lab ARGS=two_digits` repeats it, and
+# `make train-lab ARGS="two_digits --seeds 10"` tries ten seeds.
 #
 # Under the numbers **your own model** writes. Look for a token of which it is not sure.
 #

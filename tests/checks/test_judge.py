@@ -553,6 +553,7 @@ def test_definitions_that_do_not_hold_together_are_refused():
         ({"cases": lambda rng: []}, "no case for values"),
         ({"reference": lambda x: {x}}, "set cannot be sent"),
         ({"cases": lambda rng: [case(len)]}, "builtin_function_or_method cannot be sent"),
+        ({"cases": lambda rng: [case(script=[given("ch08.NoSuchClass")])]}, "own object cannot be made.*NoSuchClass"),
     ],
 )
 def test_sheets_that_could_not_be_judged_are_not_drawn(changes, words):
