@@ -103,7 +103,7 @@ screenshots: $(TEST_STAMP) chromium $(NODE_MODULES) ## Run the browser tests and
 bench-train: $(STAMP) ## Measure how fast the laboratory trains, and what 100 % takes, against plain AdamW (5 minutes)
 	$(RUN) tools/bench_train.py $(ARGS)
 
-train-lab: $(STAMP) ## Train the multiplication laboratory's model anew (ARGS="--seed 1"; about a minute)
+train-lab: $(STAMP) ## Train the multiplication laboratory's model anew (a minute; ARGS="--seeds 10": ten, and their record)
 	PYTHONPATH=. $(BIN)/python tools/train_lab.py $(ARGS)
 
 js: $(NODE_MODULES) ## Rebuild the widgets' JavaScript bundle (needs node and npm; students do not)

@@ -20,15 +20,15 @@ from safetensors.torch import save as bytes_of
 from course.lab.decoder import Config, Decoder
 from course.trained import FOLDER
 
-__all__ = ["FOLDER", "load", "write"]
+__all__ = ["FOLDER", "load", "record", "write"]
 
 Record = dict[str, Any]
 
 
-def write(name: str, model: Decoder, record: Record, folder: Path = FOLDER) -> Path:
+def write(name: str, model: Decoder, notes: Record, folder: Path = FOLDER) -> Path:
     """Write a model's weights and, beside them, the record with its shape and the weights' checksum; returns where."""
     weights = bytes_of({key: t.detach().cpu().float().contiguous() for key, t in model.state_dict().items()})
-    about = record | {"config": asdict(model.config), "parameters": model.size, "sha256": checksum(weights)}
+    about = notes | {"config": asdict(model.config), "parameters": model.size, "sha256": checksum(weights)}
     replaced(folder / f"{name}.safetensors", weights)
     replaced(folder / f"{name}.json", (json.dumps(about, indent=1) + "\n").encode())
     return folder / f"{name}.safetensors"
@@ -40,13 +40,18 @@ def load(name: str, folder: Path = FOLDER) -> tuple[Decoder, Record]:
     Raises FileNotFoundError if there is none; ValueError if the weights are not those that the record describes;
     RuntimeError if they do not fit the shape that it names.
     """
-    record = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    about = record(name, folder)
     weights = (folder / f"{name}.safetensors").read_bytes()
-    if checksum(weights) != record["sha256"]:
+    if checksum(weights) != about["sha256"]:
         raise ValueError(f"{name}.safetensors is damaged, or not the one that {name}.json describes")
-    model = Decoder(Config(**record["config"]))
+    model = Decoder(Config(**about["config"]))
     model.load_state_dict(tensors_of(weights))
-    return model.requires_grad_(False), record
+    return model.requires_grad_(False), about
+
+
+def record(name: str, folder: Path = FOLDER) -> Record:
+    """The record of a training, or of several. Raises FileNotFoundError if there is none."""
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def checksum(weights: bytes) -> str:

@@ -3,13 +3,15 @@
     run = train(model, Recipe(steps=600), batch, errors, checkpoint=Path("run.pt"))
 
 `batch(step)` gives what step 0, 1, ... reads, as inputs and targets; `errors(model)` counts what is still wrong, and at
-0 the training ends. Both are functions of their arguments alone: so a run that goes on from a checkpoint does, bit for
-bit on one thread, what it would have done anyway.
+0 the training ends; it may give more that was measured, beside "errors". Both are functions of their arguments alone:
+so a run that goes on from a checkpoint does, bit for bit on one thread, what it would have done anyway. `watch(run)` is
+called after every step: a live picture (`course.widgets.training_curves`), say.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -28,6 +30,8 @@ from course.lab.muon import Muon
 __all__ = ["Recipe", "Run", "drawn", "train"]
 
 Batch = Callable[[int], tuple[Tensor, Tensor]]
+Errors = Callable[[Decoder], int | dict[str, float]]
+FEWER = "COURSE_LAB_STEPS"  # in tests, which have no time to train, the most steps of any training
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Run:
     tokens: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)  # of every step
-    checks: list[dict[str, float]] = field(default_factory=list)  # step, tokens, seconds and errors at each evaluation
+    checks: list[dict[str, float]] = field(default_factory=list)  # step, tokens, seconds, errors, ... when evaluated
 
     @property
     def errors(self) -> int | None:
@@ -65,13 +69,9 @@ class Run:
 
 
 def train(
-    model: Decoder,
-    recipe: Recipe,
-    batch: Batch,
-    errors: Callable[[Decoder], int],
-    checkpoint: Path | None = None,
-    bar: bool = True,
-) -> Run:
+    model: Decoder, recipe: Recipe, batch: Batch, errors: Errors, checkpoint: Path | None = None, bar: bool = True,
+    watch: Callable[[Run], None] = lambda run: None,
+) -> Run:  # fmt: skip
     """Train until an evaluation finds no error, or all steps are done; the model is changed in place.
 
     With `checkpoint` all is kept in that file at every evaluation, and a run that finds it goes on from there. On a GPU
@@ -80,7 +80,7 @@ def train(
     device = model.head.weight.device
     optimisers = optimisers_of(model, recipe)
     run = resumed(checkpoint, model, recipe, optimisers) or Run()
-    last = recipe.steps + recipe.extra
+    last = min(recipe.steps + recipe.extra, int(os.environ.get(FEWER, sys.maxsize)))
     with tqdm(total=last, initial=run.step, disable=not bar, unit="step") as shown:
         while run.step < last and run.errors != 0:
             started = time.process_time()
@@ -96,11 +96,13 @@ def train(
             run.step, run.tokens = run.step + 1, run.tokens + inputs.numel()
             run.losses.append(loss.item())
             checked = run.step % recipe.check_every == 0 or run.step == last
-            found = errors(model) if checked else None
+            found = errors(model) if checked else {}
             run.seconds += time.process_time() - started
             if checked:
-                run.checks.append({"step": run.step, "tokens": run.tokens, "seconds": run.seconds, "errors": found})
+                found = found if isinstance(found, dict) else {"errors": found}
+                run.checks.append({"step": run.step, "tokens": run.tokens, "seconds": run.seconds, **found})
                 keep(checkpoint, model, recipe, optimisers, run)
+            watch(run)
             shown.update()
             shown.set_postfix(loss=f"{run.losses[-1]:.4f}", errors=run.errors, refresh=False)
     return run

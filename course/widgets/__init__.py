@@ -27,6 +27,7 @@ from course.widgets.softmax_lab import softmax_lab
 from course.widgets.split_map import split_map
 from course.widgets.table_trainer import table_trainer
 from course.widgets.token_attention import token_attention
+from course.widgets.training_curves import training_curves
 from course.widgets.valley_lab import valley_lab
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "norm_lab",
     "offset_clock",
     "patch_lab",
+    "product_writer",
     "residual_bus",
     "rope_dial",
     "round_trip",
@@ -61,6 +63,7 @@ __all__ = [
     "split_map",
     "table_trainer",
     "token_attention",
+    "training_curves",
     "valley_lab",
     "whole_course",
 ]
@@ -71,6 +74,7 @@ LATER = {
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
     "patch_lab": "patching",
+    "product_writer": "writing",
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -61,6 +61,33 @@ def test_the_shipped_model_knows_every_product_of_two_digits():
     assert record["config"] == asdict(train_lab.CONFIG)
     assert record["recipe"].items() >= asdict(train_lab.RECIPE).items()
     assert (models.FOLDER / f"{train_lab.NAME}.safetensors").stat().st_size < 12e6
+
+
+def test_several_seeds_are_recorded_once_and_summed_up(tmp_path, monkeypatch):
+    """A seed that the record holds is not trained again, unless the recipe has changed."""
+    asked = []
+
+    def trained(seed, checkpoint):
+        asked.append(seed)
+        found = {"step": 700, "tokens": 9, "seconds": 1.0, "errors": seed == 1}
+        return Decoder(train_lab.CONFIG), train_lab.Run(step=700, seconds=30.0 + seed, checks=[found])
+
+    def right(model, pairs):
+        return [len(pairs) - (asked[-1] == 1), len(pairs)]
+
+    monkeypatch.setattr(train_lab, "UNFINISHED", tmp_path)
+    monkeypatch.setattr(train_lab, "trained", trained)
+    monkeypatch.setattr(train_lab, "right", right)
+    train_lab.several(2, tmp_path)
+    record = train_lab.several(3, tmp_path)
+    assert asked == [0, 1, 2]
+    assert record == json.loads((tmp_path / "lab_two_digits_seeds.json").read_text())
+    said = train_lab.summary(record)
+    assert "| 1 | 700 | 31 | 1 | 1 |" in said
+    assert said.endswith("2 of 3 seeds get all 10,000 products right; the median training takes 31 CPU-seconds.")
+    monkeypatch.setattr(train_lab, "RECIPE", replace(train_lab.RECIPE, steps=9))
+    train_lab.several(1, tmp_path)
+    assert asked == [0, 1, 2, 0]
 
 
 def test_a_model_that_is_wrong_somewhere_is_not_written(tmp_path, monkeypatch):

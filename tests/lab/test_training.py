@@ -226,3 +226,15 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, config, recipe):
     train(Decoder(CONFIG), Recipe(steps=3), BATCH, lambda _: 0, checkpoint, bar=False)
     with pytest.raises(ValueError, match="another recipe or model"):
         train(Decoder(config), recipe, BATCH, lambda _: 0, checkpoint, bar=False)
+
+
+# ---- what watches ---------------------------------------------------------------------------------------------------
+
+
+def test_somebody_may_watch_every_step_and_more_may_be_measured():
+    seen = []
+    found = {"errors": 5, "held out": 0.5}
+    run = train(Decoder(CONFIG), Recipe(steps=4, check_every=2), BATCH, lambda _: found, bar=False,
+                watch=lambda run: seen.append((run.step, run.errors, len(run.losses))))  # fmt: skip
+    assert seen == [(1, None, 1), (2, 5, 2), (3, 5, 3), (4, 5, 4)]
+    assert [check["held out"] for check in run.checks] == [0.5, 0.5]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder.exercise import lessons
+from course.lab.training import FEWER
 from tests.grading.classroom import Classroom
 
 
@@ -26,3 +27,9 @@ def lesson(request: pytest.FixtureRequest) -> str:
 def own_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that a test runs touches the progress of whoever runs it."""
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.fixture(autouse=True)
+def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The laboratory's lessons train a few steps only; that they would train as recorded, their authorities prove."""
+    monkeypatch.setenv(FEWER, "8")

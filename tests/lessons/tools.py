@@ -115,10 +115,20 @@ def _sheet(exercise_id: str, seed: int, round: int) -> Sheet:
 
 
 def expected_numbers(definition: Definition, seed: int) -> set[str]:
-    """Every expected number of the hidden cases that tells something, to 4, 5 and 6 digits."""
+    """Every expected number of the hidden cases that tells something, to 4, 5 and 6 digits; and those in texts."""
     outcomes = [c.expected for c in sheet_of(definition, seed).cases]
     values = np.array([abs(x) for x in _numbers(outcomes)])
-    return {text for x in values for d in (4, 5, 6) if len((text := f"{x:.{d}g}").replace(".", "").strip("0")) >= 4}
+    written = {digits for text in _texts(outcomes) for digits in re.findall(r"\d{4,}", text)}
+    texts = {f"{x:.{d}g}" for x in values for d in (4, 5, 6)}
+    return written | {text for text in texts if len(text.replace(".", "").strip("0")) >= 4}
+
+
+def _texts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, str):
+        yield tree
+    elif isinstance(tree, dict | list | tuple):
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _texts(item)
 
 
 def _numbers(tree: Any) -> Iterator[float]:
