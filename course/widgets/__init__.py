@@ -38,6 +38,7 @@ __all__ = [
     "cross_attention_map",
     "dot_product_plane",
     "encoder_steps",
+    "error_book",
     "gelu_curve",
     "head_flow",
     "head_patterns",
@@ -70,6 +71,7 @@ __all__ = [
 
 # These need torch, which takes a second to import: the chapters in NumPy do without.
 LATER = {
+    "error_book": "mistakes",
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
