@@ -28,7 +28,10 @@ from course.supplied import m18, m20
 from course.trained import FOLDER
 
 RUNS, BOOK = FOLDER / "m20_runs.json", FOLDER / "m20_book.json"
-SETTINGS = {2: Setting(digits=2, steps=240, check_every=40), 3: Setting(digits=3, d_model=64, steps=300, check_every=50)}
+SETTINGS = {
+    2: Setting(digits=2, steps=240, check_every=40),
+    3: Setting(digits=3, d_model=64, steps=300, check_every=50),
+}
 EXAMS = {2: (400, 50, 25), 3: (500, 300, 100)}  # pairs drawn evenly, of each hard kind, with a digit fewer
 MADE_WITH = {
     "torch": torch.__version__, "python": platform.python_version(), "processor": "CPU, one thread, float32",

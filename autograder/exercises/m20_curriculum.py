@@ -2,6 +2,7 @@
 with a count by digit sums (each carry turns a ten into a one, as in Kummer's theorem), batches and the error book with
 plain loops over `collections.deque`, and faults with `difflib`'s first difference."""
 
+import itertools
 import re
 
 from autograder.exercise import case, exercise, question
@@ -231,7 +232,9 @@ class curriculum_batch:
         yield case(script=_batch(seed, 1230, PLAN, 8, 0.25), label="after the end of the last stage")
         yield case(script=_batch(seed, 300, PLAN, 25), label="the usual rehearsal")
         yield case(script=_batch(seed, 120, [(1, 50), (3, 60), (2, 90)], 7, 0.45), label="stages in another order")
-        yield case(script=_batch(seed, 120, [(1, 90), (3, 60), (2, 50)], 9, 0.35), label="a long stage, then shorter ones")
+        yield case(
+            script=_batch(seed, 120, [(1, 90), (3, 60), (2, 50)], 9, 0.35), label="a long stage, then shorter ones"
+        )
         yield case(script=_batch(seed, 70, PLAN[:1], 4, 0.25), label="a single stage")
         stages = [(int(d), int(n)) for d, n in zip(rng.permutation(4) + 1, rng.integers(20, 60, 4), strict=True)]
         step = sum(n for _, n in stages[:3]) + int(rng.integers(3, 15))
@@ -458,7 +461,7 @@ class product_carries:
         def rows_beside_each_other(x, y, digits):
             """You add each row to the row before. A row is added to the sum of all rows so far."""
             rows = [x * (y // 10**i % 10) * 10**i for i in range(digits)]
-            both = sum(_sum_carries(a, b) for a, b in zip(rows, rows[1:], strict=False))
+            both = sum(_sum_carries(a, b) for a, b in itertools.pairwise(rows))
             return _carries(x, y, sums=lambda a, b: 0) + both
 
         def rows_not_shifted(x, y, digits):
@@ -779,14 +782,18 @@ class ErrorBook:
     tolerance = exact
 
     def cases(rng):
-        a, b, c, d, e, f, g = _pairs(rng, 7)
+        a, b, c, d, e, f = _pairs(rng, 6)
         yield case(script=_told([([a, b, c], [False, True, False])], 10), label="one exam, two mistakes")
         again = [([a, b, c, d], [False, False, True, False]), ([b, a], [True, False]), ([c, d], [False, True])]
         yield case(script=_told(again, 10), label="asked again: once right, once wrong")
         yield case(script=_told([([a, b, c, d, f], [False] * 5), ([e, d], [False, True])], 3), label="a full book")
-        yield case(script=_told([([a, b, c], [False] * 3), ([e, a], [False, True])], 3), label="a full book, one in, one out")
+        yield case(
+            script=_told([([a, b, c], [False] * 3), ([e, a], [False, True])], 3), label="a full book, one in, one out"
+        )
         yield case(script=_told([([a, b], [True, True]), ([], [])], 4), label="nothing is wrong")
-        yield case(script=_told([([a, b, a, c, b], [False, False, True, False, False])], 5), label="asked twice at once")
+        yield case(
+            script=_told([([a, b, a, c, b], [False, False, True, False, False])], 5), label="asked twice at once"
+        )
         yield case(
             script=_told([([a, b, c], [False] * 3), ([a, d, e], [False, False, False])], 4),
             label="an old mistake made again, in a full book",
@@ -799,9 +806,15 @@ class ErrorBook:
         yield case(script=_told([(pool[:7], [False] * 7), *exams], 6), label="random exams")
         fresh = _pairs(rng, 8)
         start = [([a, b, c, d, e], [False] * 5)]
-        yield case(script=_asked(start, 9, [(fresh, 0.25), (fresh, 0.25), (fresh, 0.25)]), part="batch", label="in turn")
-        yield case(script=_asked(start, 9, [(fresh[:4], 0.7)]), part="batch", label="a share that does not divide evenly")
-        yield case(script=_asked([([a, b], [False, False])], 9, [(fresh, 0.5)]), part="batch", label="a book with too few")
+        yield case(
+            script=_asked(start, 9, [(fresh, 0.25), (fresh, 0.25), (fresh, 0.25)]), part="batch", label="in turn"
+        )
+        yield case(
+            script=_asked(start, 9, [(fresh[:4], 0.7)]), part="batch", label="a share that does not divide evenly"
+        )
+        yield case(
+            script=_asked([([a, b], [False, False])], 9, [(fresh, 0.5)]), part="batch", label="a book with too few"
+        )
         yield case(script=_asked([], 9, [(fresh[:3], 0.5)]), part="batch", label="an empty book")
         yield case(
             script=[*_asked(start, 9, [(fresh[:6], 0.5)]), method("update", [f, b], [False, True], handle="book"),
@@ -884,7 +897,11 @@ class ErrorBook:
             def update(self, pairs, right):
                 for pair, good in zip(pairs, right, strict=True):
                     self._one(pair, good)
-                self.pairs = self.pairs[len(self.pairs) - self.capacity + 1 :] if len(self.pairs) >= self.capacity else self.pairs
+                self.pairs = (
+                    self.pairs[len(self.pairs) - self.capacity + 1 :]
+                    if len(self.pairs) >= self.capacity
+                    else self.pairs
+                )
 
         class newest_first(_Book):
             """Your newest mistakes stand at the front. They go to the end: who has waited longest is first."""
@@ -996,7 +1013,9 @@ def _read(line):
     return int(found[1]) if found else None
 
 
-def _kept(pairs, attempts, most, good=lambda line, x, y: _read(line) == x * y, once=True, choose=lambda r, most: r[:most]):
+def _kept(
+    pairs, attempts, most, good=lambda line, x, y: _read(line) == x * y, once=True, choose=lambda r, most: r[:most]
+):
     """What is kept of each pair's attempts, right unless told otherwise."""
     kept = []
     for (x, y), lines in zip(pairs, attempts, strict=True):
@@ -1034,14 +1053,23 @@ class rejection_sample:
         yield case(pairs, attempts, label="three pairs, one of them never right")
         yield case(pairs, attempts, 2, label="at most two of each")
         yield case(pairs[:1], [[right, right, off, lucky, right]], 5, label="the same line several times")
-        yield case([(12, 34), (12, 35)], [[_line(12, 35, 2)], [right, _line(12, 35, 2)]], label="answers of other pairs")
+        yield case(
+            [(12, 34), (12, 35)], [[_line(12, 35, 2)], [right, _line(12, 35, 2)]], label="answers of other pairs"
+        )
         wrong_way = _line(12, 34, 2, answer="8040")
-        yield case([(12, 34)], [[wrong_way, right[:-1], right.replace(";", "="), lucky]], 3, label="answers that are none")
-        yield case([(0, 7), (7, 0)], [[_line(0, 7, 1), _line(0, 7, 1, answer="")], [_line(7, 0, 1)]], 2, label="0 is an answer")
+        yield case(
+            [(12, 34)], [[wrong_way, right[:-1], right.replace(";", "="), lucky]], 3, label="answers that are none"
+        )
+        yield case(
+            [(0, 7), (7, 0)], [[_line(0, 7, 1), _line(0, 7, 1, answer="")], [_line(7, 0, 1)]], 2, label="0 is an answer"
+        )
         yield case([(3, 4)], [[_line(3, 5, 1), ""]], label="nothing is right")
         some = [(int(a), int(b)) for a, b in rng.integers(11, 99, (4, 2))]
         tries = [
-            [[_line(a, b, 2), _lucky(a, b, 2), _line(a, b + 1, 2), _line(a, b, 2)[:-1]][int(i)] for i in rng.integers(0, 4, 5)]
+            [
+                [_line(a, b, 2), _lucky(a, b, 2), _line(a, b + 1, 2), _line(a, b, 2)[:-1]][int(i)]
+                for i in rng.integers(0, 4, 5)
+            ]
             for a, b in some
         ]
         yield case(some, tries, 2, label="random attempts")
@@ -1067,7 +1095,7 @@ class rejection_sample:
 
         def steps_tested(pairs, attempts, most=1):
             """You keep lines only if all their steps are right. The judge knows the product alone: compare the answer."""
-            digits = [line.index("*") if "*" in line else 2 for line in _flat(attempts)][0]
+            digits = next(line.index("*") if "*" in line else 2 for line in _flat(attempts))
             return _flat(_kept(pairs, attempts, most, good=lambda line, x, y: line == _line(x, y, digits)))
 
         def anywhere_in_the_line(pairs, attempts, most=1):
@@ -1113,7 +1141,9 @@ class rejection_sample:
 
         def zero_is_nothing(pairs, attempts, most=1):
             """You take 0 for no answer. 0 * 7 = 0 is right."""
-            return _flat(_kept(pairs, attempts, most, good=lambda line, x, y: bool(_read(line)) and _read(line) == x * y))
+            return _flat(
+                _kept(pairs, attempts, most, good=lambda line, x, y: bool(_read(line)) and _read(line) == x * y)
+            )
 
         def a_list_for_each(pairs, attempts, most=1):
             """You return a list for each pair. One list of lines is asked for: `+=`, not `append`."""
@@ -1157,8 +1187,8 @@ class why_the_switch_hurts:
         "They have not changed. A padded curriculum uses the same weights, and keeps what it knows.",
     )
     c = (
-        "It has learnt at which distance each digit stands, and all distances are others now.",
-        "Right: its heads look a fixed number of places back. With zeros in front, these distances never change.",
+        "It has learnt at which places and distances the digits stand, and all of these are others now.",
+        "Right: its heads look at fixed places, or a fixed number of them back. With zeros in front, these never change.",
     )
     d = (
         "The learning rate has fallen too far by then.",

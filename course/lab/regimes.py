@@ -1,8 +1,9 @@
 """Regimes: which lines a model reads at each step, with everything else alike, and what it is examined on meanwhile.
 
     setting = Setting(digits=2, steps=300)
-    draw = Drawer(seed=0, held=exams_pairs)
-    result = follow("all even", setting, lambda step, model: [line(x, y, 2) for x, y in draw(2, 128)], exams, encode, mask)
+    draw = Drawer(seed=0, held=pairs_of_the_exams)
+    regime = lambda step, model: [line(x, y, 2) for x, y in draw(2, 128)]
+    result = follow("all even", setting, regime, exams, encode, mask)
 
 A regime is a function: (step, model) -> the lines of that step's batch, all of one length. It may ask the model first.
 `encode` and `mask` are functions of lesson m18's: how lines become ids, and what of them has a loss.
@@ -31,6 +32,12 @@ Regime = Callable[[int, Decoder], list[str]]
 Encode = Callable[[list[str]], Tensor]
 Mask = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 Exams = dict[str, list[str]]
+SHORT = {
+    "many carries": "carries",
+    "near the top": "top",
+    "short times long": "short",
+    "fewer digits": "fewer",
+}  # exams
 books: dict[str, dict[str, Any]] = {}  # name -> row of the table, of every regime followed since this module was loaded
 
 
@@ -50,9 +57,7 @@ class Setting:
 
     def model(self, length: int) -> Decoder:
         """A new model, which can read `length` tokens."""
-        shape = Config(
-            len(VOCABULARY), self.d_model, self.layers, self.heads, 4 * self.d_model, length, self.positions
-        )
+        shape = Config(len(VOCABULARY), self.d_model, self.layers, self.heads, 4 * self.d_model, length, self.positions)
         return Decoder(shape, self.seed)
 
 
@@ -169,8 +174,8 @@ def table(rows: Iterable[dict[str, Any]]) -> str:
     rows = list(rows)
     shares = list(dict.fromkeys(k for row in rows for k in row if k not in ("regime", "tokens", "seconds", "seed")))
     width = max([6, *(len(row["regime"]) for row in rows)])
-    lines = [f"{'regime':<{width}}  {'tokens':>9}  " + "  ".join(f"{name:>9}" for name in shares)]
+    lines = [f"{'regime':<{width}}  {'tokens':>9}" + "".join(f"{SHORT.get(name, name):>9}" for name in shares)]
     for row in rows:
-        cells = [f"{row[name]:{max(9, len(name))}.1%}" if name in row else "-".rjust(max(9, len(name))) for name in shares]
-        lines.append(f"{row['regime']:<{width}}  {row['tokens']:>9,}  " + "  ".join(cells))
+        cells = [f"{row[name]:.1%}" if name in row else "-" for name in shares]
+        lines.append(f"{row['regime']:<{width}}  {row['tokens']:>9,}" + "".join(f"{cell:>9}" for cell in cells))
     return "\n".join(lines)

@@ -11,17 +11,26 @@ from typing import Any
 from torch import Tensor
 
 from course.lab.decoder import Decoder
-from course.lab.regimes import Drawer, Regime, Setting, examined, exams, sampler
+from course.lab.regimes import SHORT, Regime, Setting, examined, exams, sampler
+from course.lab.regimes import Drawer as Drawer  # exercises are judged with it
 from course.supplied.m18 import (
-    VOCABULARY, count_carries, encode_lines, masked_targets, product_line, question, read_answer,
+    VOCABULARY,
+    count_carries,
+    encode_lines,
+    masked_targets,
+    product_line,
+    question,
+    read_answer,
 )  # fmt: skip
 
 __all__ = ["ErrorBook", "curriculum_batch", "first_fault", "product_carries", "rejection_sample", "zero_padded"]
 
 Pair = tuple[int, int]
 Draw = Callable[[int, int], list[Pair]]
-SCRATCH, PADDED, NOT_PADDED = "even from the start", "curriculum, padded", "curriculum, not padded"
+SCRATCH, PADDED = "even from the start", "curriculum, padded"
+NOT_REHEARSED, NOT_PADDED = "curriculum, padded, no rehearsal", "curriculum, neither"
 HEAVY, BOOK = "half with many carries", "a quarter from the error book"
+ENCODE = partial(encode_lines, vocabulary=VOCABULARY)
 EXAM_EVERY = 10  # steps from one exam for the error book to the next
 
 
@@ -119,7 +128,7 @@ class Tools:
     curriculum: Callable[..., list[Pair]] = curriculum_batch
     carries: Callable[[int, int, int], int] = product_carries
     book: Callable[[int], ErrorBook] = ErrorBook
-    encode: Callable[[list[str]], Tensor] = partial(encode_lines, vocabulary=VOCABULARY)
+    encode: Callable[[list[str]], Tensor] = ENCODE
     mask: Callable[[Tensor, int], tuple[Tensor, Tensor]] = masked_targets
 
 
@@ -136,8 +145,8 @@ def plan(setting: Setting, draw: Draw, tools: Tools) -> dict[str, Regime]:
     def scratch(step: int, model: Decoder) -> list[str]:
         return written(draw(digits, size))
 
-    def padded(step: int, model: Decoder) -> list[str]:
-        pairs = tools.curriculum(draw, step, stages, size)
+    def padded(step: int, model: Decoder, rehearsal: float = 0.1) -> list[str]:
+        pairs = tools.curriculum(draw, step, stages, size, rehearsal)
         return [tools.pad(tools.line(x, y, short if max(x, y) < 10**short else digits), digits) for x, y in pairs]
 
     def not_padded(step: int, model: Decoder) -> list[str]:
@@ -157,7 +166,8 @@ def plan(setting: Setting, draw: Draw, tools: Tools) -> dict[str, Regime]:
         return written(book.batch(draw(digits, size), 0.25))
 
     return {
-        SCRATCH: scratch, PADDED: padded, NOT_PADDED: not_padded, HEAVY: heavy, BOOK: errors,
+        SCRATCH: scratch, PADDED: padded, NOT_REHEARSED: partial(padded, rehearsal=0.0), NOT_PADDED: not_padded,
+        HEAVY: heavy, BOOK: errors,
     }  # fmt: skip
 
 
@@ -170,7 +180,7 @@ def papers(setting: Setting, pairs: dict[str, list[Pair]], tools: Tools, padded:
 
 
 def exam_pairs(setting: Setting, count: int, hard: int, fewer: int) -> dict[str, list[Pair]]:
-    """Pairs to examine on that no regime shows: `count` drawn evenly, `hard` of each hard kind, `fewer` with a digit less."""
+    """Pairs for exams, which no regime shows: `count` drawn evenly, `hard` of each hard kind, `fewer` shorter ones."""
     drawn = exams(setting.digits, max(count, hard), setting.seed)
     few = exams(setting.digits - 1, fewer, setting.seed)["even"]
     return {kind: pairs[: count if kind == "even" else hard] for kind, pairs in drawn.items()} | {"fewer digits": few}
@@ -180,8 +190,9 @@ def exam_pairs(setting: Setting, count: int, hard: int, fewer: int) -> dict[str,
 
 
 def lessons(
-    which: str, model: Decoder, pairs: list[Pair], sift: Callable[..., list[str]], encode: Callable[[list[str]], Tensor],
-    decode: Callable[[Tensor], str], seed: int, tries: int = 4, most: int = 2,
+    which: str, model: Decoder, pairs: list[Pair], sift: Callable[..., list[str]],
+    encode: Callable[[list[str]], Tensor], decode: Callable[[Tensor], str], seed: int, tries: int = 2, most: int = 2,
+    temperature: float = 0.7,
 ) -> list[str]:  # fmt: skip
     """What a model trains on next: its own attempts at some pairs, sifted or not, or true lines. Two digits.
 
@@ -189,13 +200,20 @@ def lessons(
     """
     if which == "true lines":
         return [product_line(x, y, 2) for x, y in pairs]
-    write = sampler(model, encode, decode, seed=seed)
+    write = sampler(model, encode, decode, temperature, seed)
     asked = [question(x, y, 2) for x, y in pairs]
     attempts = [list(lines) for lines in zip(*(write(asked) for _ in range(tries)), strict=True)]
     if which == "its own, sifted":
         kept = sift(pairs, attempts, most)
         return [line for line in kept if len(line) == len(product_line(0, 0, 2))]
     return [line for lines in attempts for line in lines[:most] if len(line) == len(product_line(0, 0, 2))]
+
+
+def counted(lines: list[str]) -> str:
+    """How many lines were kept, of how many pairs, and in how many of them something is wrong before the answer."""
+    pairs = [tuple(map(int, line.partition("=")[0].split("*"))) for line in lines]
+    faulty = sum(line != product_line(x, y, 2) for (x, y), line in zip(pairs, lines, strict=True))
+    return f"{len(lines)} lines kept, of {len(set(pairs))} pairs; in {faulty} of them a step is wrong"
 
 
 def at_random(step: int, model: Decoder, lines: list[str], count: int) -> list[str]:
@@ -219,11 +237,12 @@ def _means(runs: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(run["regime"] for run in runs))
     kinds = [kind for kind in runs[0]["shares"] if kind != "fewer digits"]
     width = max(len(name) for name in names)
-    lines = [f"{'regime':<{width}}  seeds     tokens  " + "  ".join(f"{kind:>9}" for kind in kinds) + "  even, each seed"]
+    heads = "".join(f"{SHORT.get(kind, kind):>9}" for kind in kinds)
+    lines = [f"{'regime':<{width}}  seeds     tokens{heads}  even, each seed"]
     for name in names:
         same = [run for run in runs if run["regime"] == name]
         means = [sum(run["shares"][kind] for run in same) / len(same) for kind in kinds]
-        cells = "  ".join(f"{mean:{max(9, len(kind))}.1%}" for kind, mean in zip(kinds, means, strict=True))
+        cells = "".join(f"{mean:9.1%}" for mean in means)
         each = " ".join(f"{run['shares']['even']:.0%}" for run in same)
-        lines.append(f"{name:<{width}}  {len(same):>5}  {same[0]['tokens']:>9,}  {cells}  {each}")
+        lines.append(f"{name:<{width}}  {len(same):>5}  {same[0]['tokens']:>9,}{cells}  {each}")
     return "\n".join(lines)

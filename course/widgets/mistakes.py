@@ -86,7 +86,7 @@ class ErrorBookCard(Card):
     def _filter(self) -> None:
         """Offer the parts that occur in this kind, with their counts, and the products that are left."""
         of_kind = [i for i, m in enumerate(self.mistakes) if self.kind.value in (ALL, m[3])]
-        self.counts = [sum(self.parts[i] == p for i in of_kind) for p in range(len(self.names))]
+        self.counts = [sum(int(self.parts[i] == p) for i in of_kind) for p in range(len(self.names))]
         options = [(f"any part ({len(of_kind)})", ALL)]
         options += [(f"{name} ({n})", name) for name, n in zip(self.names, self.counts, strict=True) if n]
         replace_options(self.part, options)
@@ -117,7 +117,10 @@ class ErrorBookCard(Card):
             self.text.show(lines=[[{"text": "The book is empty: nothing is wrong."}]], title="", note="", greyed=greyed)
         else:
             self.text.show(
-                lines=self._lines(i), title=f"{self._label(i)}, {self.mistakes[i][3]}", note=self._note(i), greyed=greyed
+                lines=self._lines(i),
+                title=f"{self._label(i)}, {self.mistakes[i][3]}",
+                note=self._note(i),
+                greyed=greyed,
             )
         self.bars.show(
             labels=self.names, columns=[{"title": "first faults here", "values": self.counts, "digits": 0}],
@@ -148,7 +151,7 @@ class ErrorBookCard(Card):
     def _note(self, i: int) -> str:
         """What is known of the mistake, in a sentence."""
         place, line, wanted = self.places[i], self.mistakes[i][2], self.wanted[i]
-        text = f"{self.carries[i]:.0f} carries in all steps. "
+        text = f"{self.carries[i]:.0f} {'carry' if self.carries[i] == 1 else 'carries'} in all steps. "
         if not 0 <= place < len(wanted):
             return text + "No fault was found."
         said = visible(line[place : place + 1]) or "nothing"
@@ -163,7 +166,9 @@ class ErrorBookCard(Card):
 
         figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
         axes.bar(self.names, self.counts, color="#8a2be2")
-        axes.set(ylabel="mistakes", title=f"Where {sum(self.counts)} wrong products of {self.digits} digits first go wrong")
+        axes.set(
+            ylabel="mistakes", title=f"Where {sum(self.counts)} wrong products of {self.digits} digits first go wrong"
+        )
         return figure
 
 

@@ -1,4 +1,4 @@
-"""m20 in real JupyterLab: mistakes are filtered and walked through by keyboard, and the student's function marks them."""
+"""m20 in real JupyterLab: a book of mistakes by keyboard, marked by the student's function."""
 
 from __future__ import annotations
 

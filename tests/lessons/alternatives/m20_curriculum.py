@@ -4,6 +4,8 @@ import collections
 import itertools
 import re
 
+from course.supplied.m18 import count_carries, product_line, read_answer
+
 
 class zero_padded:
     def expression(line, digits):
@@ -83,9 +85,7 @@ class product_carries:
 
     def cut_off(x, y, digits):
         rows = [x * (y // 10**i % 10) for i in range(digits)]
-        inside = sum(
-            x % 10**k * (y // 10**i % 10) // 10**k > 0 for i in range(digits) for k in range(1, digits + 1)
-        )
+        inside = sum(x % 10**k * (y // 10**i % 10) // 10**k > 0 for i in range(digits) for k in range(1, digits + 1))
         before = [sum(row * 10**i for i, row in enumerate(rows[:n])) for n in range(digits)]
         return inside + sum(count_carries(a, row * 10**i) for i, (a, row) in enumerate(zip(before, rows, strict=True)))
 

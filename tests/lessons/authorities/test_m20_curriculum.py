@@ -40,7 +40,7 @@ def test_m20_a_padded_line_is_the_laboratorys_for_more_digits(pad):
 def test_m20_batches_have_the_shares_that_a_counter_finds(batch):
     stages = [(2, 100), (3, 150), (4, 250)]
     for step, now in [(0, 0), (99, 0), (100, 1), (249, 1), (250, 2), (5000, 2)]:
-        found = Counter(batch(lambda digits, count: [digits] * count, step, stages, 40, 0.25))
+        found = Counter(digits for digits, _ in batch(lambda d, count: [(d, 0)] * count, step, stages, 40, 0.25))
         rehearsed = 10 if now else 0
         assert found[stages[now][0]] == 40 - rehearsed
         earlier = [found[digits] for digits, _ in stages[:now]]
@@ -73,7 +73,9 @@ def test_m20_faults_are_where_difflib_sees_the_first_difference(fault):
         wanted = multiplication.written(x, y, digits)
         begin = 2 * digits + 2
         for place in stream.sample(range(begin, len(wanted)), 6 if digits > 1 else 4):
-            line = wanted[:place] + stream.choice([c for c in m18.VOCABULARY if c != wanted[place]]) + wanted[place + 1 :]
+            line = (
+                wanted[:place] + stream.choice([c for c in m18.VOCABULARY if c != wanted[place]]) + wanted[place + 1 :]
+            )
             first = next(i for i, d in enumerate(difflib.ndiff(wanted, line)) if d[0] != " ")
             assert fault(line, wanted)[0] == place
             assert first <= place + 1
@@ -133,10 +135,14 @@ def test_m20_every_regime_reads_as_many_tokens():
         read = {}
         model = setting.model(80)
         for name, regime in m20.plan(setting, Drawer(0), TOOLS).items():
-            batches = [regime(step, model) for step in (0, setting.steps // 3 - 1, setting.steps // 3, setting.steps - 1)]
+            batches = [
+                regime(step, model) for step in (0, setting.steps // 3 - 1, setting.steps // 3, setting.steps - 1)
+            ]
             assert all(len({len(line) for line in lines}) == 1 for lines in batches)
             read[name] = [len(lines) * (len(lines[0]) - 1) for lines in batches]
-        assert all(abs(n - 128 * (len(m18.product_line(0, 0, setting.digits)) - 1)) < 45 for r in read.values() for n in r)
+        assert all(
+            abs(n - 128 * (len(m18.product_line(0, 0, setting.digits)) - 1)) < 45 for r in read.values() for n in r
+        )
 
 
 def test_m20_regimes_differ_in_their_pairs():
@@ -155,7 +161,7 @@ def test_m20_one_pass_and_greedy_writing_agree():
     model, _ = models.load("lab_two_digits")
     pairs = Drawer(3)(2, 40)
     with torch.no_grad():
-        model.head.weight[3] *= 1.6  # it now says 3 too often
+        model.head.weight[3] *= 4  # it now says 3 too often
     lines = [m18.product_line(x, y, 2) for x, y in pairs]
     good = examined(model, lines, TOOLS.encode, TOOLS.mask)
     said = multiplication.worked_out(model, torch.tensor(pairs), 2)
