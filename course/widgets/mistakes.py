@@ -38,8 +38,8 @@ class ErrorBookCard(Card):
         self.count = Driven(carries and self._carries(carries), self._carries(m20.product_carries), "product_carries")
         self._examine()
         self._make_controls()
-        self.text = Formula(description="Part by part, what the model wrote and what it should have written")
-        self.bars = Bars(role="attention", description="How many of the mistakes shown begin in each part of the line")
+        self.text = Formula(description="What the model wrote, what it should have written, and the part in which it first went wrong")
+        self.bars = Bars(role="plain", description="How many of the mistakes shown begin in each part of the line")
         super().__init__(
             f"The error book: {len(self.mistakes)} mistakes",
             [self.kind, self.part, self.product, *self.steps], [self.text, self.bars],
@@ -130,18 +130,17 @@ class ErrorBookCard(Card):
         self.say(self.drawn)
 
     def _lines(self, i: int) -> list[list[dict[str, str]]]:
-        """A line for each part: its name, what was written with its wrong characters marked, what is wanted."""
-        line, wanted, lines, start = visible(self.mistakes[i][2]), visible(self.wanted[i]), [], 0
-        width = 2 * self.digits + 3
+        """The written line with its wrong characters marked, above the line as it should be; then the part at fault."""
+        line, wanted = visible(self.mistakes[i][2]), visible(self.wanted[i])
+        written = [self._character(i, line[p : p + 1], wanted[p], p) for p in range(len(wanted))]
+        lines = [[{"text": "it wrote"}], written, [{"text": "should be"}], [{"text": wanted}]]
+        start = 0
         for name, part in pieces(self.wanted[i]).items():
-            end = start + len(part)
-            segments = [{"text": f"{name:<10}"}]
-            for place in range(start, end):
-                segments.append(self._character(i, line[place : place + 1], wanted[place], place))
-            segments.append({"text": " " * (width - len(part)) + wanted[start:end], "style": "italic"})
-            lines.append(segments)
-            start = end
-        return [[{"text": f"{'part':<10}{'it wrote':<{width}}should be"}], *lines]
+            if name == self._name(i):
+                here = [{"text": f"{name}: "}, *written[start : start + len(part)]]
+                lines.append([*here, {"text": f"   should be   {wanted[start : start + len(part)]}"}])
+            start += len(part)
+        return lines
 
     def _character(self, i: int, said: str, right: str, place: int) -> dict[str, str]:
         """One character that was written: orange where it is wrong, bold where the first fault is said to be."""

@@ -221,7 +221,8 @@ print(table(books.values()))
 # **What you should see** The padded run loses nothing at the change: it goes on to get better at one digit, and ends
 # with about 86 % of two digits. The run without padding falls to nothing on one digit by the next exam, and ends with
 # about half of two digits: what it had learnt stood at other places. The run in between tells which of the two it is,
-# padding or rehearsal. PENDING
+# padding or rehearsal. Padding is the larger part: padded lines without
+# rehearsal still reach about 80 %.
 #
 # **When this holds** For this model, whose positions are learned, with seed 0. The section on more seeds below has the
 # same runs with RoPE, too.
@@ -375,8 +376,9 @@ error_book(first_fault, product_carries)
 # sentence stands here: a list of wrong products; for the chosen one, the line that the model wrote, with the first
 # wrong character marked, above the line as it should be; bars that count the first faults by part of the line.*
 #
-# **Try** Filter by a part, say the last sum. How does a first fault there look: is a carry missing, or one too many? Is
-# any line right in all its steps and wrong in its answer?
+# **Try** Where do most lines go wrong first, in rows or in sums? Choose a fault in a row, and do the row by hand: which
+# carry did the model get wrong? Then go through the kinds. From each kind 60 pairs were asked: of which kind does the
+# book hold most, of which hardly any?
 #
 # ### The book itself
 #

@@ -38,8 +38,8 @@ def test_m20_without_a_working_function_the_course_finds_the_faults(function):
 def test_m20_it_marks_the_first_fault_and_counts_parts():
     card = error_book(m20.first_fault, m20.product_carries, WRONG)
     assert "cw-yours" in card._status._dom_classes
-    assert text(card.text.lines[1]).startswith("question  12*34=")
-    assert marked(card) == ["1"]
+    assert text(card.text.lines[3]).startswith("12*34=840+0630=8040")
+    assert marked(card) == ["1", "1"]  # in the line, and in its part
     assert card.bars.labels == ["row 1", "row 2", "sum 2", "answer"]
     assert [int(v) for v in card.bars.columns[0]["values"]] == card.counts
     assert sum(card.counts) == 4
