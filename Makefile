@@ -26,7 +26,7 @@ SLOW = -m "slow or browser" -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install lab instructor test test-fast build check grade-demo doctor audit attacks faults bench-grading \
-	screenshots bench-latency bench-frames bench-train train-lab js lock chromium another-python
+	screenshots bench-latency bench-frames bench-train bench-kernels train-lab js lock chromium another-python
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ faults: $(TEST_STAMP) ## Kill graders at random, damage notebooks (writes docs/f
 
 bench-grading: $(TEST_STAMP) ## Grade a class by stock nbgrader and by the engine, in turn
 	$(RUN) tools/bench_grading.py $(ARGS)
+
+bench-kernels: $(STAMP) ## Measure every Triton kernel against torch's own on a GPU (ARGS=--dry-run: without one, no times)
+	$(RUN) tools/bench_kernels.py $(ARGS)
 
 bench-latency: $(TEST_STAMP) chromium ## Time from a key press to the repainted picture
 	$(BIN)/python tools/measure_latency.py $(ARGS)

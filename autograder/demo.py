@@ -110,9 +110,9 @@ def wrong_answer(question: Question) -> str | list[str]:
 def misconception_text(definition: Definition, name: str | None = None) -> str:
     """A misconception (the first by default) as a student would have it in a cell."""
     wrong = definition.misconceptions[name or next(iter(definition.misconceptions))]
-    text = textwrap.dedent(inspect.getsource(wrong))
-    helpers = _helpers(inspect.getmodule(wrong))
-    return helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text)
+    text = textwrap.dedent(inspect.getsource(getattr(wrong, "fn", wrong)))  # of a Triton kernel its function
+    helpers = _helpers(inspect.getmodule(definition.cases))
+    return helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text, flags=re.MULTILINE)
 
 
 def _helpers(module: ModuleType) -> str:

@@ -84,7 +84,9 @@ class Engine:
         Raises EngineError, IsolationError.
         """
         limits = limits or Limits()
-        return SandboxedStudent(lambda: self.process(limits, files or {}), limits)
+        return SandboxedStudent(
+            lambda: self.process(limits, files or {}), limits, bare=lambda: self.process(limits, {})
+        )
 
     def process(self, limits: Limits, files: dict[str, bytes]) -> Process:
         """Fork one jailed process. Raises EngineError, IsolationError."""

@@ -78,6 +78,9 @@ _FETCHED = "trace['blocks.0.attention.weights'][head, row]", "of_head('value')[:
 _COMPARED = "query, key = (of_head('query')[row], of_head('key')[column])"
 _SCORED = "cell = query @ key / math.sqrt(len(query))"
 _WIDTH = "chosen, width, effects = (logits.argmax(), mix.shape[1] // heads, [])"
+_CHUNKS = "for part in ids.split(chunk or ids.shape[1], dim=1):"
+_ONE_COLUMN = "logits = reader(written[:, step, None], places, mask, cache)[:, -1]"
+_SAME = "while same < min(len(known), len(ids) - 1) and known[same] == ids[same]:"
 
 
 def _dot(left: str, right: str, rest: str = "") -> list[tuple[str, str, str, str]]:
@@ -86,6 +89,10 @@ def _dot(left: str, right: str, rest: str = "") -> list[tuple[str, str, str, str
     ways = {f"{right} @ {left}": EITHER_WAY, f"{left}.T @ {right}": ONE_AXIS, f"{left} @ {right}.T": ONE_AXIS}
     return [(f"cell = {product}{rest}", product, way, why) for way, why in ways.items()]
 
+
+WHOLE_ANSWERS = "`write` gives as many lines as it gets questions"
+EITHER_ORDER = "a sum is the same in either order"
+_ANSWER = "return int(answer) if found and answer.endswith('\\n') and answer[:-1].isdigit() else None"
 
 # Exercise -> the statement in the answer, the part of it that is changed, what stands there instead, and why.
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
@@ -250,6 +257,61 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_WIDTH, "mix.shape", "instead.shape", "both are of one shape, or one could not stand in for the other"),
         (_WIDTH, "mix.shape[1]", "(mix.shape[1] + 1)",
          "two heads or more divide the width and not one more; one head's slice ends with the row"),
+    ],
+    "m18.read_answer": [
+        (_ANSWER, "answer.endswith('\\n')", "line.endswith('\\n')", "the answer ends where the line does"),
+    ],
+    "m18.evaluate_pairs": [
+        ("right, exact, wrong = (0, 0, [])", "right, exact", "exact, right", "both are 0"),
+        ("for (x, y), line in zip(part, written, strict=True):", ", strict=True", "", WHOLE_ANSWERS),
+        ("for (x, y), line in zip(part, written, strict=True):", "True", "False", WHOLE_ANSWERS),
+    ],
+    "m18.count_carries": [
+        ("a, b = (a // 10, b // 10)", "a, b =", "b, a =", EITHER_ORDER),
+        ("a, b = (a // 10, b // 10)", "a // 10, b // 10", "b // 10, a // 10", EITHER_ORDER),
+    ],
+    "m18.errors_by_group": [
+        ("for group, bad in zip(groups, wrong, strict=True):", ", strict=True", "", "each problem is right or wrong"),
+        ("for group, bad in zip(groups, wrong, strict=True):", "True", "False", "each problem is right or wrong"),
+    ],
+    "m21.places_and_mask": [
+        ("mask = (keys <= queries[:, None]) & text | (keys == queries[:, None])", "<=", "<",
+         "a token's own slot is True by what follows"),
+    ],
+    "m21.prefill": [
+        (_CHUNKS, "ids.shape[1]", "ids.shape[1] + 1", "wider than the prompts: one piece in either case"),
+        (_CHUNKS, "ids.shape[1]", "ids.shape[-1]", LAST_OF_TWO),
+        (_CHUNKS, "dim=1", "dim=-1", LAST_OF_TWO),
+        ("places, mask = places_and_mask(cache.padding, cache.used, part.shape[1])", "shape[1]", "shape[-1]",
+         LAST_OF_TWO),
+    ],
+    "m21.decode": [
+        ("going = torch.ones(len(logits), dtype=torch.bool)", "logits", "written", "both have a row for each request"),
+        ("for step in range(count):", "count", "count + 1", "the loop is left at the last column"),
+        ("written[:, step] = torch.where(going, logits.argmax(dim=-1), stop)", "dim=-1", "dim=1", LAST_OF_TWO),
+        ("if step == count - 1 or not going.any():", "==", ">=", "the loop is left there, so step is never larger"),
+        ("break", "break", "continue",
+         "nothing can go on: it is the last step, or all rows have ended and write what stands there already"),
+        (_ONE_COLUMN, "written[:, step, None]", "written[:, None, step]", "an axis of length 1, before or behind"),
+        (_ONE_COLUMN, "[:, -1]", "[:, 0]", "the call has one column"),
+    ],
+    "m21.roll_back": [
+        ("for row, move in enumerate(moves.tolist()):", "moves.tolist()", "moves", "roll takes a tensor of one number"),
+        *((f"cache.{x}[:, row] = cache.{x}[:, row].roll(move, dims=2)", "dims=2", "dims=-2",
+           "the slots are the third of four axes") for x in "kv"),
+        ("cache.padding = cache.padding + moves", "= cache.padding + moves", "+= moves",
+         "the cache's padding is its own: nobody else holds it"),
+        ("cache.used -= int(rejected.min())", "int(rejected.min())", "rejected.min()", NUMBER),
+    ],
+    "m21.read_with_memo": [
+        (_SAME, "same <", "same !=", "same grows by 1 from 0, so it meets the end"),
+        (_SAME, "min(len(known), len(ids) - 1)", "min(len(ids) - 1, len(known))", "the smaller of two"),
+        (_SAME, "len(ids) - 1", "len(prompt) - 1", "the ids are the prompt's"),
+        (_SAME, "== ids[same]", "== prompt[same]", "the ids are the prompt's"),
+        ("if same > shared:", ">", ">=", "equally good ones: either will do; of 0 tokens nothing is taken"),
+        ("places, mask = places_and_mask(cache.padding, shared, len(ids) - shared)", "len(ids)", "len(prompt)",
+         "the ids are the prompt's"),
+        ("return scores[0, -1]", "scores[0", "scores[-1", "the batch has one row"),
     ],
 }  # fmt: skip
 

@@ -18,6 +18,7 @@ import functools
 import hashlib
 import importlib
 import inspect
+import linecache
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,11 +28,12 @@ from typing import Any
 import numpy as np
 
 from autograder import exercises
+from course.checks import needs
 from course.checks.compare import Tolerance, exact
 from course.checks.influence import Place, influential
 from course.checks.judge import Verdict, judge
 from course.checks.runner import Outcome, plain, run_script
-from course.checks.script import Script, call
+from course.checks.script import Script, Step, call, for_reference
 from course.checks.sheet import Case, Option, Sheet, UnknownExercise, answer_digest
 from course.checks.wire import Opaque
 
@@ -108,9 +110,19 @@ class Definition:
         return Case(label, part, script, expected, _Wrong(self, script), _Matters(self, script))
 
     def _outcomes(self, script: Script, target: Any) -> list[Outcome]:
+        ours = target is self.reference
         with np.errstate(all="ignore"):
-            outcomes = run_script(script, {self.name: target}, watch=target is not self.reference)
-        return [{"raised": o["raised"], "message": o["message"]} if "raised" in o else o for o in outcomes]
+            outcomes = run_script(for_reference(script) if ours else script, {self.name: target}, watch=not ours)
+        return [_settled(step, outcome) for step, outcome in zip(script, outcomes, strict=False)]
+
+
+def _settled(step: Step, outcome: Outcome) -> Outcome:
+    """What of an outcome is the same in every run."""
+    if "raised" in outcome:
+        return {"raised": outcome["raised"], "message": outcome["message"]}
+    if "needs" in outcome:
+        return outcome | {"needs": needs.settled(step["limits"], outcome["needs"])}
+    return outcome
 
 
 class _Wrong(Mapping[str, list[Outcome]]):
@@ -234,6 +246,18 @@ def find(exercise_id: str) -> Definition | Question:
 def lessons() -> list[str]:
     """The lessons that have exercises, in the course's order."""
     return sorted(m.name for m in pkgutil.iter_modules(exercises.__path__))
+
+
+def kernel_of(text: str, name: str, hint: str) -> Any:
+    """The @triton.jit function `name` of a text that Python finds again, as Triton wants; `hint` is its docstring."""
+    import triton
+
+    file = f"<kernel {hashlib.sha256(text.encode()).hexdigest()[:12]}>"
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+    names = {"__name__": __name__, "triton": triton, "tl": triton.language}
+    exec(compile(text, file, "exec"), names)
+    names[name].__doc__ = hint
+    return names[name]
 
 
 def _id(body: type) -> str:

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from autograder import simulated
+from autograder.answers import outcomes_in
 from autograder.draws import Draws
 from autograder.exercise import Definition, Question, find
-from autograder.student import Student
+from autograder.student import OutOfRoom, Student
 from course.checks.judge import Run, StudentCodeDied, Verdict, judge
 from course.checks.runner import Outcome, plain, with_held
-from course.checks.script import Script
+from course.checks.script import Script, about_kernels, outside_mb
 from course.checks.sheet import Sheet
 
 MAX_STAND_IN_CALLS = 100
@@ -36,11 +38,11 @@ def grade(
     with working versions of those in their place, so that a mistake is paid for once.
     """
     sheet = functools.cache(lambda round: definition.sheet(generator(seed, definition.id, round)))
-    own = judged(sheet, lambda: _runner(student, []), cells)
+    own = judged(sheet, lambda: _runner(definition, student, [], cells), cells)
     broken = [i for i in getattr(definition, "uses", []) if i in not_passed]
     if own.passed or not broken:
         return own
-    helped = judged(sheet, lambda: _runner(student, [find(i) for i in broken]), cells)
+    helped = judged(sheet, lambda: _runner(definition, student, [find(i) for i in broken], cells), cells)
     if helped.earned <= own.earned:
         return own
     names = ", ".join(i.partition(".")[2] for i in broken)
@@ -63,7 +65,7 @@ def generator(seed: int, exercise_id: str, round: int = 0) -> np.random.Generato
     return Draws(seed, exercise_id, round)
 
 
-def _runner(student: Student, stand_ins: list[Definition]) -> Run:
+def _runner(definition: Definition | Question, student: Student, stand_ins: list[Definition], cells: list[str]) -> Run:
     oracle: dict[str, list[Any]] = {d.name: [] for d in stand_ins}
     references = {d.name: d.reference for d in stand_ins}
     death: list[str] = []
@@ -72,10 +74,12 @@ def _runner(student: Student, stand_ins: list[Definition]) -> Run:
         if death:  # one endless loop must not cost its time again for every part
             raise StudentCodeDied(death[0])
         try:
+            if about_kernels(script):
+                return simulated.outcomes(student, definition.name, script, [*cells, *map(simulated.ours, stand_ins)])
             return _ask(student, script, oracle, references)
         except StudentCodeDied as error:
-            death.append(str(error))
-            raise
+            death.append(" ".join([str(error), *_advice(error, script)]))
+            raise StudentCodeDied(death[0]) from None
 
     return run
 
@@ -83,10 +87,10 @@ def _runner(student: Student, stand_ins: list[Definition]) -> Run:
 def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], references: dict[str, Any]) -> list[Outcome]:
     """Run a script over there; whenever it calls a stand-in with new arguments, answer and run it again."""
     for _ in range(MAX_STAND_IN_CALLS):
-        answer = student.ask({"script": script, "oracle": oracle})
+        answer = student.ask({"script": script, "oracle": oracle}, outside_mb(script))
         wanted = answer.get("wanted")
         if wanted is None:
-            return _outcomes(answer, len(script))
+            return outcomes_in(answer, len(script))
         try:
             name, (args, kwargs) = str(wanted["name"]), wanted["args"]
             _require_modest([args, kwargs], STAND_IN_ROOM * _largest(script) + STAND_IN_LEAST)
@@ -96,6 +100,11 @@ def _ask(student: Student, script: Script, oracle: dict[str, list[Any]], referen
             return [{"raised": type(error).__name__, "bases": [], "message": f"in a helper: {str(error)[:200]}"}]
         oracle[name].append([args, kwargs, value])
     raise StudentCodeDied("Your code calls its helpers too many times.")
+
+
+def _advice(error: StudentCodeDied, script: Script) -> list[str]:
+    """What a case that measures memory says to somebody who was stopped for it, from outside."""
+    return [step["advice"] for step in script if step["op"] == "measured" and isinstance(error, OutOfRoom)]
 
 
 def _largest(value: Any) -> int:
@@ -112,24 +121,3 @@ def _largest(value: Any) -> int:
 def _require_modest(arguments: list[Any], most: int) -> None:
     if (largest := _largest(arguments)) > most:
         raise ValueError(f"a number or an axis of {largest:,} is too large for this check (at most {most:,})")
-
-
-def _outcomes(answer: dict[str, Any], steps: int) -> list[Outcome]:
-    """The outcomes in an answer, with only the fields that a runner gives. Raises StudentCodeDied for anything else."""
-    outcomes = answer.get("outcomes")
-    if not isinstance(outcomes, list) or not 1 <= len(outcomes) <= steps:
-        raise StudentCodeDied("Your code's answer could not be read.")
-    return [_outcome(o) for o in outcomes]
-
-
-def _outcome(given: Any) -> Outcome:
-    if not isinstance(given, dict):
-        raise StudentCodeDied("Your code's answer could not be read.")
-    if "missing" in given:
-        return {"missing": str(given["missing"])[:100]}
-    if "raised" in given:
-        bases = given.get("bases") if isinstance(given.get("bases"), list) else []
-        texts = {k: str(given.get(k, ""))[:500] for k in ("raised", "message", "where")}
-        return {**texts, "bases": [str(b)[:100] for b in bases[:30]]}
-    changed = given.get("changed") if isinstance(given.get("changed"), list) else []
-    return {"value": given.get("value"), "changed": [str(c)[:50] for c in changed[:20]]}

@@ -26,12 +26,14 @@ class Memory:
 
     def __init__(self, pidfd: int, limit_mb: int):
         self.limit_mb = limit_mb
+        self.room_mb: int | None = None  # a lower limit, for as long as one question takes
         self.pid = _pid(pidfd)
         self.at_start = _held(self.pid)
 
     def too_much(self) -> bool:
         """Whether the limit is passed now."""
-        return self._at_most_mb() > self.limit_mb and self.used_mb() > self.limit_mb
+        limit = self.limit_mb if self.room_mb is None else min(self.room_mb, self.limit_mb)
+        return self._at_most_mb() > limit and self.used_mb() > limit
 
     def _at_most_mb(self) -> float:
         """MiB beyond what each of the processes began with; a page that some of them share counts for each."""

@@ -39,13 +39,24 @@ DISTURBED = "Your code's answer could not be read: it disturbed the checking pro
 class Student(Protocol):
     """A process with a student's code loaded."""
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send plain data to the runner beside the student's code, return its plain answer. Raises StudentCodeDied."""
+    def ask(self, message: dict[str, Any], room_mb: int | None = None) -> dict[str, Any]:
+        """Send plain data to the runner beside the student's code, return its plain answer. Raises StudentCodeDied.
+
+        With `room_mb` the process may hold no more memory while it answers.
+        """
         ...
 
     def recovered(self) -> bool:
         """Whether the process is alive, after an attempt to bring it back if it is not."""
         ...
+
+    def stranger(self) -> SandboxedStudent:
+        """A process in which nothing of this student's has run and none of their files lie; a context manager."""
+        ...
+
+
+class OutOfRoom(StudentCodeDied):
+    """It held more memory than one question allows."""
 
 
 class OutOfMemory(Exception):
@@ -62,9 +73,15 @@ class Process:
         self.missing: dict[str, str] = {}
         self._looked = 0.0
 
-    def exchange(self, question: dict[str, Any], seconds: float, most: int = MAX_REPLY) -> dict[str, Any]:
-        """Ask and return the answer. Raises OutOfTime, OutOfMemory, ChannelError, WireError; it is dead to us then."""
+    def exchange(
+        self, question: dict[str, Any], seconds: float, most: int = MAX_REPLY, room_mb: int | None = None
+    ) -> dict[str, Any]:
+        """Ask and return the answer; `room_mb` is a lower limit of memory for this question.
+
+        Raises OutOfTime, OutOfMemory, ChannelError, WireError; it is dead to us then.
+        """
         deadline = time.monotonic() + seconds
+        self.memory.room_mb = room_mb
         number = secrets.randbits(64)  # an answer that was sent before the question cannot know it
         channel.send(self.sock, question, number, seconds)
         answer, about = channel.receive(self.sock, most, lambda: channel.until(self.sock, deadline, self._watch))
@@ -115,15 +132,18 @@ def bury(pidfd: int) -> None:
 class SandboxedStudent:
     """A submission's process, brought back when it dies, with limits for each question and for all of them."""
 
-    def __init__(self, start: Callable[[], Process], limits: Limits):
+    def __init__(
+        self, start: Callable[[], Process], limits: Limits, bare: Callable[[], Process] | None = None,
+        seconds: float | None = None,
+    ):  # fmt: skip
         self.limits = limits
         self.died = ""
         self.restarts_left = MAX_RESTARTS
-        self._start = start
+        self._start, self._bare = start, bare or start
         self._process = start()
         self._page = outputs.Page()
         self._ran: list[str] = []  # the cells that did not kill it
-        self._ends = time.monotonic() + limits.notebook_seconds
+        self._ends = time.monotonic() + (limits.notebook_seconds if seconds is None else seconds)
 
     def __enter__(self) -> SandboxedStudent:
         return self
@@ -142,12 +162,16 @@ class SandboxedStudent:
         self._ran.append(source)
         return shown
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+    def stranger(self) -> SandboxedStudent:
+        """See Student. It has the time that is left to this one."""
+        return SandboxedStudent(self._bare, self.limits, seconds=self._ends - time.monotonic())
+
+    def ask(self, message: dict[str, Any], room_mb: int | None = None) -> dict[str, Any]:
         """See Student."""
         self._require_alive()
         seconds = self.limits.case_seconds
         too_long = f"Your code took longer than {seconds:g} s. Is there a loop that does not end?"
-        answer = self._exchange({**message, "op": "script", "seconds": seconds}, seconds, too_long)
+        answer = self._exchange({**message, "op": "script", "seconds": seconds}, seconds, too_long, room_mb)
         if stopped := answer.get("stopped"):
             raise StudentCodeDied(too_long if stopped == "time" else str(stopped)[:300])
         return answer
@@ -182,15 +206,20 @@ class SandboxedStudent:
         )
         return answer.get("outputs")
 
-    def _exchange(self, question: dict[str, Any], seconds: float, too_long: str) -> dict[str, Any]:
+    def _exchange(
+        self, question: dict[str, Any], seconds: float, too_long: str, room_mb: int | None = None
+    ) -> dict[str, Any]:
         left = self._ends - time.monotonic()
         try:
-            return self._process.exchange(question, max(0.1, min(seconds + GRACE_SECONDS, left)))
+            return self._process.exchange(question, max(0.1, min(seconds + GRACE_SECONDS, left)), room_mb=room_mb)
         except OutOfTime:
             whole = f"The notebook took longer than {self.limits.notebook_seconds:g} s in all."
             self._die(whole if time.monotonic() >= self._ends else too_long)
         except OutOfMemory:
-            self._die(f"Your code used more than {self.limits.memory_mb} MB of memory.")
+            most = min(self.limits.memory_mb, room_mb or self.limits.memory_mb)
+            self._die(f"Your code used more than {most} MB of memory.")
+            if room_mb:
+                raise OutOfRoom(self.died) from None
         except WireError:
             self._die(DISTURBED)
         except ChannelError:

@@ -86,7 +86,7 @@ def _cells(namespace: dict[str, Any]) -> list[str]:
 def source_of(target: Any) -> str:
     """The text of a function or class, dedented; empty if there is none to be had."""
     try:
-        return textwrap.dedent(inspect.getsource(target))
+        return textwrap.dedent(inspect.getsource(getattr(target, "fn", target)))  # a Triton kernel's function
     except Exception:  # OSError or TypeError for most objects, anything at all for one with a property that raises
         return ""
 

@@ -4,7 +4,8 @@
         print(kernel)
 
 The code runs in a process of its own, where kernels are compiled for a GPU that need not be there and never launched.
-In a shell: `python -m kernels.compile_check FILE.py 90` (80: A100, 90: H100 and H200, 100: B200).
+In a shell: `python -m kernels.compile_check FILE.py 90` (80: A100, 90: H100 and H200, 100: B200); with `--all` instead
+of a file, every kernel, dtype and tiling of this package (minutes).
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Compiled:
     tensor_core: int
     tma: int
     async_copies: int
+    register_changes: int  # warps that hand registers to others (setmaxnreg): specialised ones
 
     @property
     def fits(self) -> bool:
@@ -66,6 +68,7 @@ class Compiled:
     def __str__(self) -> str:
         shared = f"{self.shared_bytes:,} B shared{'' if self.fits else ' (TOO MUCH)'}"
         special = f"{self.tensor_core} tensor-core, {self.tma} TMA, {self.async_copies} cp.async"
+        special += f", {self.register_changes} setmaxnreg" if self.register_changes else ""
         used = f"{self.threads} threads, {self.registers} registers, {self.spills} spills"
         return f"{self.kernel} for sm_{self.arch}: {used}, {shared}, {special}"
 
@@ -184,13 +187,17 @@ def _resources(kernel: Any, arch: int) -> Compiled:
         tensor_core=count(TENSOR_CORES),
         tma=count(TMA),
         async_copies=count(r"\bLDGSTS\b"),
+        register_changes=count(r"\bUSETMAXREG\b"),
     )
 
 
 def main(source: str, arch: str = "90", result: str | None = None) -> None:
-    """Compile what a file launches; write the resources as JSON, or print them."""
+    """Compile what a file launches, or with --all everything that ships; write the resources as JSON, or print them."""
     with _compile_only(int(arch)) as compiled:
-        runpy.run_path(source, run_name="launches")
+        if source == "--all":
+            runpy.run_module("kernels.shipped")["everything"]()
+        else:
+            runpy.run_path(source, run_name="launches")
     kernels = [_resources(kernel, int(arch)) for kernel in compiled.values()]
     if result:
         Path(result).write_text(json.dumps([dataclasses.asdict(kernel) for kernel in kernels]), encoding="utf-8")

@@ -107,7 +107,7 @@ def cross_entropy(
     Errors: ValueError for shapes, devices, an unknown reduction, or a target that is no class; TypeError for dtypes. On
     a GPU, where to look at targets would be to wait for it, the loss of a target that is no class is NaN.
     Source: Milakov and Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3; the gradient: Hsu et
-    al. 2024, "Liger Kernel", section 3.2, cross-entropy.
+    al. 2024, "Liger Kernel", on cross-entropy.
     """
     _require(logits, target, ignore_index, reduction)
     size = block or min(BLOCK, triton.next_power_of_2(logits.shape[-1]))

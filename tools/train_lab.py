@@ -1,12 +1,17 @@
-"""Train the multiplication laboratory's model: a decoder of 102,000 parameters that knows all products of two digits.
+"""Train the multiplication laboratory's models. Each works every product out by itself, step by step.
 
-    python tools/train_lab.py [--seed 0]
-    python tools/train_lab.py --seeds 10     how ten trainings end, seeds 0 to 9: a record, and no model
+    python tools/train_lab.py                      all of them, seed 0
+    python tools/train_lab.py two_digits --seed 1  one of them
+    python tools/train_lab.py two_digits --seeds 10    how ten trainings end, seeds 0 to 9: a record, and no model
 
-It is trained on a random half of the 10,000 pairs until it gets every one of them right, working each out by itself.
-Writes course/checkpoints/lab_two_digits.safetensors and, beside it, the record of its training. A run that was
-interrupted goes on where it was. One thread: the same machine, torch and seed give the same numbers. About a minute
-for each. The record of several seeds is course/checkpoints/lab_two_digits_seeds.json; a seed that it holds is not
+two_digits        102,144 parameters, half of the 10,000 products of two digits, until all 10,000 are right: a minute
+two_digits_large  4.7 million parameters, the same data and the same end: 20 minutes on 2 cores
+four_digits       603,904 parameters, products of four digits drawn anew for every step, half of them of hard kinds,
+                  until none of 6,000 held out is misread: 10 minutes
+
+Writes course/checkpoints/lab_<model>.safetensors and, beside it, the record of its training; nothing if a model falls
+short of its aim. A run that was interrupted goes on where it was. With one thread the same machine, torch and seed give
+the same numbers. The record of several seeds is course/checkpoints/lab_<model>_seeds.json; a seed that it holds is not
 trained again.
 """
 
@@ -16,62 +21,154 @@ import argparse
 import json
 import platform
 import statistics
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Generator
 
 from course.lab import models
 from course.lab.decoder import Config, Decoder
+from course.lab.hard import KINDS, even
 from course.lab.multiplication import VOCABULARY, Pairs, all_pairs, evaluate, lines, misread, split, targets
-from course.lab.training import Recipe, Run, drawn, train
+from course.lab.training import Batch, Recipe, Run, drawn, train
 
-NAME, DIGITS, SHARE, BATCH = "lab_two_digits", 2, 0.5, 128
-CONFIG = Config(len(VOCABULARY), d_model=64, layers=2, heads=4, d_ff=256, length=25)
-RECIPE = Recipe(steps=600, extra=400)
-MADE_WITH = {
-    "torch": torch.__version__, "python": platform.python_version(), "processor": "CPU, one thread, float32",
-}  # fmt: skip
 UNFINISHED = Path(__file__).parents[1] / "build"  # interrupted runs are kept there
+SHARE = 0.5  # of the pairs of two digits are trained on; and of the pairs of four digits, so many are of hard kinds
+TESTED = 10_000  # pairs of four digits of each kind
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A model and how it is trained. All functions take the plan and a seed; `seen` the number of steps too."""
+
+    digits: int
+    config: Config
+    recipe: Recipe
+    batch_size: int
+    batch: Callable[[Plan, int], Batch]
+    seen: Callable[[Plan, int, int], Pairs]  # what training has drawn after so many steps
+    errors: Callable[[Plan, int], Callable[[Decoder], int]]  # what is still wrong: at 0 the training ends
+    tested: Callable[[Plan, int], dict[str, Pairs]]
+    aim: float  # the least share of right answers in each of `tested`, and in what training never drew of it
+    half: bool = False  # weights are written in half precision: a file of 9 MB, not 19
+
+
+def half_of_all(plan: Plan, seed: int) -> Batch:
+    """A random half of all pairs."""
+    known, _ = split(all_pairs(plan.digits), SHARE, seed)
+    return drawn(*targets(lines(known, plan.digits), plan.digits), plan.batch_size, seed)
+
+
+def known_half(plan: Plan, seed: int, steps: int) -> Pairs:
+    """The pairs that `half_of_all` draws from."""
+    return split(all_pairs(plan.digits), SHARE, seed)[0]
+
+
+def all_worked_out(plan: Plan, seed: int) -> Callable[[Decoder], int]:
+    """A glance at a thousand pairs held out; only if nothing is wrong there, all pairs worked out."""
+    glance = lines(split(all_pairs(plan.digits), SHARE, seed)[1][:1000], plan.digits)
+    return lambda model: (
+        misread(model, glance, plan.digits) or evaluate(model, all_pairs(plan.digits), plan.digits).errors
+    )
+
+
+def both_halves(plan: Plan, seed: int) -> dict[str, Pairs]:
+    """All pairs: those trained on, and those never seen."""
+    return dict(zip(("trained on", "held out"), split(all_pairs(plan.digits), SHARE, seed), strict=True))
+
+
+def even_and_hard(plan: Plan, seed: int) -> Batch:
+    """New pairs for every step: half drawn evenly, the other half from the hard kinds alike."""
+    return lambda step: targets(lines(mixed(plan, seed, step), plan.digits), plan.digits)
+
+
+def mixed(plan: Plan, seed: int, step: int) -> Pairs:
+    """The pairs of one step of `even_and_hard`."""
+    generator, each = Generator().manual_seed(1_000_003 * seed + step), int(SHARE * plan.batch_size) // len(KINDS)
+    rest = even(plan.batch_size - each * len(KINDS), plan.digits, generator)
+    return torch.cat([rest, *(kind(each, plan.digits, generator) for kind in KINDS.values())])
+
+
+def all_mixed(plan: Plan, seed: int, steps: int) -> Pairs:
+    """The pairs of all steps so far."""
+    return torch.cat([mixed(plan, seed, step) for step in range(steps)])
+
+
+def glances(plan: Plan, seed: int) -> Callable[[Decoder], int]:
+    """Two thousand pairs drawn evenly and a thousand of each hard kind, read but not worked out."""
+    generator = Generator().manual_seed(77)
+    held = [even(2000, plan.digits, generator), *(kind(1000, plan.digits, generator) for kind in KINDS.values())]
+    rows = [lines(pairs, plan.digits) for pairs in held]
+    return lambda model: sum(misread(model, some, plan.digits) for some in rows)
+
+
+def fresh(plan: Plan, seed: int) -> dict[str, Pairs]:
+    """Pairs drawn anew, evenly and of each hard kind. Of the small kinds training has drawn many: see `seen`."""
+    generator = Generator().manual_seed(4242)
+    return {name: kind(TESTED, plan.digits, generator) for name, kind in {"even": even, **KINDS}.items()}
+
+
+PLANS = {
+    "two_digits": Plan(
+        2, Config(len(VOCABULARY), d_model=64, layers=2, heads=4, d_ff=256, length=25), Recipe(steps=600, extra=400),
+        128, half_of_all, known_half, all_worked_out, both_halves, aim=1.0,
+    ),
+    "two_digits_large": Plan(
+        2, Config(len(VOCABULARY), d_model=256, layers=6, heads=8, d_ff=1024, length=25),
+        Recipe(steps=300, extra=200, rate=3e-3, warmup=30), 128, half_of_all, known_half, all_worked_out, both_halves,
+        aim=1.0, half=True,
+    ),
+    "four_digits": Plan(
+        4, Config(len(VOCABULARY), d_model=128, layers=3, heads=4, d_ff=512, length=73),
+        Recipe(steps=900, extra=300, check_every=100), 128, even_and_hard, all_mixed, glances, fresh, aim=0.999,
+    ),
+}  # fmt: skip
 
 
 def main() -> None:
-    """Train, write the model and its record; nothing is written if some product is still wrong."""
+    """Train what the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=", ".join(PLANS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, help="how many seeds to train, from 0 on; no model is written")
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    if unknown := set(options.models) - set(PLANS):
+        parser.error(f"there is no model {', '.join(sorted(unknown))}; there are {', '.join(PLANS)}")
+    torch.set_num_threads(options.threads)
     UNFINISHED.mkdir(exist_ok=True)
-    if options.seeds:
-        print(summary(several(options.seeds)))
-    else:
-        one(options.seed)
+    for name in options.models or PLANS:
+        if options.seeds:
+            print(summary(several(name, options.seeds)))
+        else:
+            one(name, options.seed)
 
 
-def one(seed: int) -> None:
-    """Train the model that is shipped."""
-    checkpoint = UNFINISHED / f"{NAME}_{seed}.pt"
-    model, run = trained(seed, checkpoint)
-    record = recorded(model, run, seed)
-    checkpoint.unlink()
-    print({key: record[key] for key in ("seed", "steps", "tokens", "cpu_seconds", "right")})
-    if run.errors:
-        raise SystemExit("Some products are still wrong: nothing was written. Try another seed.")
-    path = models.write(NAME, model, record)
+def one(name: str, seed: int) -> None:
+    """Train a model that is shipped, and write it if it reaches its aim."""
+    plan, checkpoint = PLANS[name], UNFINISHED / f"lab_{name}_{seed}.pt"
+    model, run = trained(plan, seed, checkpoint)
+    record = recorded(name, model, run, seed)
+    checkpoint.unlink(missing_ok=True)
+    print({key: record[key] for key in ("seed", "steps", "tokens", "cpu_seconds", "right", "right_of_unseen")})
+    if any(right < plan.aim * total for of in ("right", "right_of_unseen") for right, total in record[of].values()):
+        raise SystemExit(f"{name} falls short of {plan.aim:.1%}: nothing was written. Try another seed.")
+    path = models.write(f"lab_{name}", model, record, half=plan.half)
     print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 
-def several(count: int, folder: Path = models.FOLDER) -> dict[str, Any]:
+def several(name: str, count: int, folder: Path = models.FOLDER) -> dict[str, Any]:
     """The record of the trainings with seeds 0 to count - 1; it is written after each of them."""
-    file = folder / f"{NAME}_seeds.json"
-    about = {"command": f"python tools/train_lab.py --seeds {count}", "recipe": asdict(RECIPE), **MADE_WITH}
+    plan, file = PLANS[name], folder / f"lab_{name}_seeds.json"
+    about = {"command": f"python tools/train_lab.py {name} --seeds {count}", **made_with(plan)}
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     runs = before["runs"] if before.get("recipe") == about["recipe"] else []
-    for seed in set(range(count)) - {run["seed"] for run in runs}:
-        checkpoint = UNFINISHED / f"{NAME}_{seed}.pt"
-        found = recorded(*trained(seed, checkpoint), seed)
+    for seed in sorted(set(range(count)) - {run["seed"] for run in runs}):
+        checkpoint = UNFINISHED / f"lab_{name}_{seed}.pt"
+        found = recorded(name, *trained(plan, seed, checkpoint), seed)
         runs.append({key: found[key] for key in ("seed", "steps", "tokens", "cpu_seconds", "right")})
         runs.sort(key=lambda run: run["seed"])
         file.write_text(json.dumps(about | {"runs": runs}, indent=1) + "\n", encoding="utf-8")
@@ -81,57 +178,63 @@ def several(count: int, folder: Path = models.FOLDER) -> dict[str, Any]:
 
 def summary(record: dict[str, Any]) -> str:
     """A table of several trainings in Markdown, and below it how many got everything right and what they took."""
+    kinds = list(record["runs"][0]["right"])
     lines = [
-        "| seed | steps | CPU-seconds | wrong of 5,000 trained on | wrong of 5,000 held out |",
-        "|--:|--:|--:|--:|--:|",
+        f"| seed | steps | CPU-seconds | {' | '.join(f'wrong, {kind}' for kind in kinds)} |",
+        f"|--:|--:|--:|{'--:|' * len(kinds)}",
     ]
     for run in record["runs"]:
-        wrong = [total - good for good, total in run["right"].values()]
-        lines.append(f"| {run['seed']} | {run['steps']} | {run['cpu_seconds']:.0f} | {wrong[0]} | {wrong[1]} |")
+        wrong = " | ".join(f"{total - good:,} of {total:,}" for good, total in run["right"].values())
+        lines.append(f"| {run['seed']} | {run['steps']} | {run['cpu_seconds']:.0f} | {wrong} |")
     perfect = [run for run in record["runs"] if all(good == total for good, total in run["right"].values())]
     median = statistics.median(run["cpu_seconds"] for run in record["runs"])
     return "\n".join([
         *lines, "",
-        f"{len(perfect)} of {len(record['runs'])} seeds get all 10,000 products right; the median training takes "
+        f"{len(perfect)} of {len(record['runs'])} seeds get every product right; the median training takes "
         f"{median:.0f} CPU-seconds.",
     ])  # fmt: skip
 
 
-def trained(
-    seed: int, checkpoint: Path | None = None, config: Config = CONFIG, recipe: Recipe = RECIPE
-) -> tuple[Decoder, Run]:
-    """A model trained on half of the pairs; the seed decides its first weights, which half, and the order."""
-    known, held = split(all_pairs(DIGITS), SHARE, seed)
-    model = Decoder(config, seed)
-    batch = drawn(*targets(lines(known, DIGITS), DIGITS), BATCH, seed)
-    glance = lines(held[:1000], DIGITS)
-
-    def errors(model: Decoder) -> int:
-        """A glance at a thousand pairs held out; only if nothing is wrong there, all pairs worked out."""
-        return misread(model, glance, DIGITS) or evaluate(model, all_pairs(DIGITS), DIGITS).errors
-
-    return model, train(model, recipe, batch, errors, checkpoint)
+def trained(plan: Plan, seed: int, checkpoint: Path | None = None) -> tuple[Decoder, Run]:
+    """A model trained by a plan; the seed decides its first weights, which pairs it sees, and their order."""
+    model = Decoder(plan.config, seed)
+    run = train(model, plan.recipe, plan.batch(plan, seed), plan.errors(plan, seed), checkpoint)
+    return model.half().float() if plan.half else model, run
 
 
-def recorded(model: Decoder, run: Run, seed: int) -> dict[str, Any]:
-    """What to know about a training. `right` counts answers, worked out greedily, among how many."""
-    known, held = split(all_pairs(DIGITS), SHARE, seed)
+def recorded(name: str, model: Decoder, run: Run, seed: int) -> dict[str, Any]:
+    """What to know about a training. `right` counts answers, worked out greedily, among how many.
+
+    `right_of_unseen` counts only pairs that training never drew.
+    """
+    plan = PLANS[name]
+    seen = set(map(tuple, plan.seen(plan, seed, run.step).tolist()))
+    scores = {kind: evaluate(model, pairs, plan.digits) for kind, pairs in plan.tested(plan, seed).items()}
+    unseen = {kind: sum(tuple(pair) not in seen for pair in pairs.tolist())
+              for kind, pairs in plan.tested(plan, seed).items()}  # fmt: skip
+    failed = {kind: sum((x, y) not in seen for x, y, _ in score.wrong) for kind, score in scores.items()}
     return {
-        "command": f"python tools/train_lab.py --seed {seed}",
+        "command": f"python tools/train_lab.py {name} --seed {seed}",
         "seed": seed,
-        "recipe": asdict(RECIPE) | {"batch": BATCH, "share_of_pairs": SHARE},
         "steps": run.step,
         "tokens": run.tokens,
         "cpu_seconds": round(run.seconds, 1),
-        "right": {"trained on": right(model, known), "held out": right(model, held)},
+        "right": {kind: [score.right, score.total] for kind, score in scores.items()},
+        "right_of_unseen": {kind: [count - failed[kind], count] for kind, count in unseen.items()},
         "checks": [{key: round(value, 1) for key, value in check.items()} for check in run.checks],
-        **MADE_WITH,
+        **made_with(plan),
+    }  # fmt: skip
+
+
+def made_with(plan: Plan) -> dict[str, Any]:
+    """The recipe, the data and the machine."""
+    return {
+        "recipe": asdict(plan.recipe) | {"batch": plan.batch_size},
+        "data": " ".join(plan.batch.__doc__.split()),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "processor": f"CPU, float32, threads: {torch.get_num_threads()}",
     }
-
-
-def right(model: Decoder, pairs: Pairs) -> list[int]:
-    """How many answers are right, and of how many."""
-    return [evaluate(model, pairs, DIGITS).right, len(pairs)]
 
 
 if __name__ == "__main__":

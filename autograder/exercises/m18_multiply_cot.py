@@ -12,6 +12,7 @@ from course.checks.script import attribute, call, given, held
 TITLE = "Teaching a Transformer to multiply"
 
 SIGNS = "0123456789*=+;\n"
+OURS = {"course.lab.multiplication": "it holds what you build here"}
 
 
 def _backwards(number, width):
@@ -26,7 +27,12 @@ def _forwards(number, width):
 # ---- the text ----------------------------------------------------------------------------------------------------
 
 
-@exercise(points=1, minutes=3, source="reversed digits: Lee et al. 2023, Teaching Arithmetic to Small Transformers")
+@exercise(
+    forbids=OURS,
+    points=1,
+    minutes=3,
+    source="reversed digits: Lee et al. 2023, Teaching Arithmetic to Small Transformers",
+)
 class write_backwards:
     """A number with its last digit first, padded with zeros."""
 
@@ -108,7 +114,7 @@ def _chain(x, y, digits, write=_backwards, order=None, shift=True, sums="running
 
 
 @exercise(
-    points=3, minutes=15, uses=("m18.write_backwards",),
+    forbids=OURS, points=3, minutes=15, uses=("m18.write_backwards",),
     source="written multiplication as a scratchpad: Nye et al. 2021, Show Your Work; Lee et al. 2023",
 )  # fmt: skip
 class chain_of_thought:
@@ -131,7 +137,7 @@ class chain_of_thought:
         )
 
     def reference(x, y, digits):
-        rows = [x * int(digit) * 10**i for i, digit in enumerate(reversed(f"{y:0{digits}d}"))]
+        rows = [x * (y // 10**i % 10) * 10**i for i in range(digits)]
         parts = [_backwards(rows[0], digits + 1)]
         for i in range(1, digits):
             parts.append(f"{_backwards(rows[i], digits + 1 + i)}={_backwards(sum(rows[: i + 1]), digits + 1 + i)}")
@@ -182,13 +188,64 @@ class chain_of_thought:
             """You add only once, at the end. Write the sum so far after every row: each step then adds two numbers."""
             return _chain(x, y, digits, sums="last")
 
+        def this_row_not_in_the_sum(x, y, digits):
+            """Your sums leave out the row that stands right before them: a sum is of all rows so far, this one included."""
+            rows = _partial(x, y, digits)
+            return _joined(rows, [sum(rows[:i]) for i in range(digits)], digits)
+
+        def only_the_first_row_as_sum(x, y, digits):
+            """Behind "=" you write the first row again. There stands the sum of all rows so far."""
+            rows = _partial(x, y, digits)
+            return _joined(rows, [rows[0]] * digits, digits)
+
+        def one_row_too_many_in_the_sum(x, y, digits):
+            """Your sums also hold the row that comes next. A sum is of the rows so far, up to the one before it."""
+            rows = _partial(x, y, digits)
+            return _joined(rows, [sum(rows[: i + 2]) for i in range(digits)], digits)
+
+        def digit_added(x, y, digits):
+            """You add the digit to x. A row is x times the digit."""
+            return _joined([(x + d) * 10**i for i, d in enumerate(_digits(y, digits))], None, digits)
+
+        def digit_missing(x, y, digits):
+            """Your rows are x with zeros behind it. A row is x times the digit of y, with the zeros."""
+            return _joined([x * 10**i for i in range(digits)], None, digits)
+
+        def x_missing(x, y, digits):
+            """Your rows are the digits of y with zeros behind them. A row is x times the digit, with the zeros."""
+            return _joined([d * 10**i for i, d in enumerate(_digits(y, digits))], None, digits)
+
+        def y_for_x(x, y, digits):
+            """You multiply y by its own digits. It is x that is multiplied."""
+            return _joined([y * d * 10**i for i, d in enumerate(_digits(y, digits))], None, digits)
+
+        def x_for_y(x, y, digits):
+            """You multiply x by its own digits. The digits are those of y."""
+            return _joined([x * d * 10**i for i, d in enumerate(_digits(x, digits))], None, digits)
+
+        def ten_times_the_place(x, y, digits):
+            """You multiply by `10 * i`. The digit at place i counts 10 to the power i: `10**i`."""
+            return _joined([x * d * 10 * i for i, d in enumerate(_digits(y, digits))], None, digits)
+
+        def times_the_place(x, y, digits):
+            """You multiply by the place. The digit at place i counts 10 to the power i: `10**i`."""
+            return _joined([x * d * i for i, d in enumerate(_digits(y, digits))], None, digits)
+
+        def every_row_times_ten(x, y, digits):
+            """You multiply every row by 10, the first one too. The digit at place i counts `10**i`: the first row stays."""
+            return _joined([x * d * 10 for d in _digits(y, digits)], None, digits)
+
+        def power_added(x, y, digits):
+            """You add the power of ten. Multiply by it: that puts the zeros behind the row."""
+            return _joined([x * d + 10**i for i, d in enumerate(_digits(y, digits))], None, digits)
+
         def row_repeated_as_sum(x, y, digits):
             """Behind "=" you repeat the row. There stands the sum of all rows so far."""
             return _chain(x, y, digits, sums="rows")
 
         def product_as_every_sum(x, y, digits):
             """Behind each "=" you write x * y. Only the last sum is the product; before, it is the sum so far."""
-            return _chain(x, y, digits, sums="product")
+            return _joined(_partial(x, y, digits), [x * y] * digits, digits)
 
         def all_of_one_width(x, y, digits):
             """You give all numbers the same width. The first has digits + 1 characters, and each row one more."""
@@ -266,6 +323,22 @@ class chain_of_thought:
             return f"{x:0{digits}d}*{y:0{digits}d}=" + _chain(x, y, digits)
 
 
+def _digits(y, digits):
+    """The digits of y, the last one first."""
+    return [y // 10**i % 10 for i in range(digits)]
+
+
+def _partial(x, y, digits):
+    return [x * d * 10**i for i, d in enumerate(_digits(y, digits))]
+
+
+def _joined(rows, sums, digits):
+    """A chain of these rows and sums, by default the running ones; what does not fit its width is longer."""
+    sums = sums or [sum(rows[: i + 1]) for i in range(digits)]
+    parts = [f"{_long(row, digits + 1 + i)}={_long(sums[i], digits + 1 + i)}" for i, row in enumerate(rows)]
+    return "+".join([_long(rows[0], digits + 1), *parts[1:]])
+
+
 def _long(number, width):
     """Backwards, at least as wide: longer if it does not fit."""
     return f"{number:0{width}d}"[::-1]
@@ -280,7 +353,7 @@ def _line(x, y, digits, thought=True, steps=None, end="\n", answer=None, semicol
 
 
 @exercise(
-    points=1, minutes=5, uses=("m18.write_backwards", "m18.chain_of_thought"),
+    forbids=OURS, points=1, minutes=5, uses=("m18.write_backwards", "m18.chain_of_thought"),
     source="reasoning before the answer: Wei et al. 2022, Chain-of-Thought Prompting",
 )  # fmt: skip
 class product_line:
@@ -299,7 +372,7 @@ class product_line:
         yield case(x, y, 3, thought=False, label="the same, the answer alone")
 
     def reference(x, y, digits, thought=True):
-        chain = "".join([chain_of_thought.reference(x, y, digits), ";"])
+        chain = "".join([_chain(x, y, digits), ";"])
         return "".join(
             [_forwards(x, digits), "*", _forwards(y, digits), "=", chain * thought, _forwards(x * y, 2 * digits), "\n"]
         )
@@ -353,6 +426,18 @@ class product_line:
             """The answer is missing: x * y, with 2 * digits characters."""
             return _line(x, y, digits, thought, answer="")
 
+        def question_swapped(x, y, digits, thought=True):
+            """In the question the two numbers are swapped: x comes first."""
+            return _line(x, y, digits, thought, ask=f"{y:0{digits}d}*{x:0{digits}d}=")
+
+        def steps_swapped(x, y, digits, thought=True):
+            """Your steps are those of y times x. x comes first, there too."""
+            return _line(x, y, digits, thought, steps=_chain(y, x, digits))
+
+        def steps_missing(x, y, digits, thought=True):
+            """The steps are missing: ";" follows the question at once."""
+            return _line(x, y, digits, thought, steps="")
+
         def answer_first(x, y, digits, thought=True):
             """The answer stands before the steps. Then the model has to know it before it has worked it out."""
             ask, answer = f"{x:0{digits}d}*{y:0{digits}d}=", f"{x * y:0{2 * digits}d}"
@@ -374,7 +459,9 @@ def _ids(lines, vocabulary):
     return torch.tensor([[vocabulary.index(c) for c in line] for line in lines])
 
 
-@exercise(points=2, minutes=6, source="one token for each digit, as in Touvron et al. 2023 (LLaMA), section 2.1")
+@exercise(
+    forbids=OURS, points=2, minutes=6, source="one token for each digit, as in Touvron et al. 2023 (LLaMA), section 2.1"
+)
 class encode_lines:
     """Many lines as one table of ids, a row for each line."""
 
@@ -443,7 +530,9 @@ class encode_lines:
             return torch.nn.functional.one_hot(_ids(lines, vocabulary), len(vocabulary))
 
 
-@exercise(points=1, minutes=5, source="an end token, here the line end, as in Sutskever et al. 2014, section 2")
+@exercise(
+    forbids=OURS, points=1, minutes=5, source="an end token, here the line end, as in Sutskever et al. 2014, section 2"
+)
 class decode_line:
     """The text of a row of ids, up to the end of its line."""
 
@@ -535,6 +624,7 @@ def _masked(rows, count, ignored):
 
 
 @exercise(
+    forbids=OURS,
     points=2,
     minutes=8,
     source="loss on the answer only, as in Ouyang et al. 2022; ignore_index of torch's cross_entropy",
@@ -661,7 +751,22 @@ class masked_targets:
 # ---- evaluation --------------------------------------------------------------------------------------------------
 
 
-@exercise(points=2, minutes=8, source="answers read back by a fixed rule, as in Cobbe et al. 2021 (GSM8K)")
+def _read(line, mark):
+    """The digits between the last mark and the line end as a number; None if there are none, or something else."""
+    place = max((i for i, c in enumerate(line) if c == mark), default=None)
+    if place is None or line[-1] != "\n":
+        return None
+    number = None
+    for c in line[place + 1 : -1]:
+        if c not in "0123456789":
+            return None
+        number = 10 * (number or 0) + int(c)
+    return number
+
+
+@exercise(
+    forbids=OURS, points=2, minutes=8, source="answers read back by a fixed rule, as in Cobbe et al. 2021 (GSM8K)"
+)
 class read_answer:
     """The number that a line gives as its answer, or None if it gives none."""
 
@@ -676,26 +781,22 @@ class read_answer:
         yield case("12*34=840+0630=8040;04+8\n", label="an answer that is no number")
         yield case(_line(0, 34, 2), label="an answer of 0")
         yield case(_line(234, 456, 3), label="an answer of six digits")
+        yield case("0408\n", label="a number and no mark")
+        yield case(";7\n", label="nothing but a mark, a digit and the end")
+        yield case("12*34=840;+408\n", label="a sign before the number")
+        yield case("12*34=840;0408 \n", label="a blank behind the number")
         yield case("12*34=840;99;0408\n", label="two marks")
         yield case("12*34=840+0630=8040\n", "=", label="two marks of another kind")
         x, y = (int(rng.integers(31, 99)) for _ in range(2))
         yield case(_line(x, y, 2), label="a random line")
 
     def reference(line, mark=";"):
-        place = max((i for i, c in enumerate(line) if c == mark), default=None)
-        if place is None or line[-1] != "\n":
-            return None
-        number = None
-        for c in line[place + 1 : -1]:
-            if c not in "0123456789":
-                return None
-            number = 10 * (number or 0) + int(c)
-        return number
+        return _read(line, mark)
 
     class misconceptions:
         def as_text(line, mark=";"):
             """You return a text. A number is asked for, so that 0408 and 408 are the same: `int(...)`."""
-            number = read_answer.reference(line, mark)
+            number = _read(line, mark)
             return None if number is None else line.rpartition(mark)[2][:-1]
 
         def whatever_int_takes(line, mark=";"):
@@ -704,7 +805,7 @@ class read_answer:
 
         def end_not_needed(line, mark=";"):
             """A line without its end was cut off: its number may lack digits. Return None."""
-            return read_answer.reference(line.rstrip("\n") + "\n", mark)
+            return _read(line.rstrip("\n") + "\n", mark)
 
         def last_digit_lost(line, mark=";"):
             """You cut the last character off although it is no line end. Test for the end first: without it, None."""
@@ -713,15 +814,15 @@ class read_answer:
 
         def zero_is_none(line, mark=";"):
             """0 is an answer. `if not number` takes it for none: ask `is None`."""
-            return read_answer.reference(line, mark) or None
+            return _read(line, mark) or None
 
         def none_is_zero(line, mark=";"):
             """You return 0 where there is no answer. 0 is a number, and sometimes right: return None."""
-            return read_answer.reference(line, mark) or 0
+            return _read(line, mark) or 0
 
         def minus_one(line, mark=";"):
             """You return -1 where there is no answer. Return None."""
-            number = read_answer.reference(line, mark)
+            number = _read(line, mark)
             return -1 if number is None else number
 
         def first_mark(line, mark=";"):
@@ -737,17 +838,17 @@ class read_answer:
 
         def mark_not_needed(line, mark=";"):
             """Without a mark you take the whole line, or what stands behind another sign. Return None."""
-            number = read_answer.reference(line, mark)
+            number = _read(line, mark)
             tail = line.rstrip("\n").replace(";", "=").rpartition("=")[2]
             return int(tail) if number is None and mark not in line and tail.isdigit() else number
 
         def always_semicolon(line, mark=";"):
             """You look for ";", whatever `mark` is. Use the argument."""
-            return read_answer.reference(line, ";")
+            return _read(line, ";")
 
         def turned_round(line, mark=";"):
             """You turn the answer round. Only the steps are written backwards; the answer is not."""
-            number = read_answer.reference(line, mark)
+            number = _read(line, mark)
             return None if number is None else int(line.rpartition(mark)[2][:-1][::-1])
 
         def last_four(line, mark=";"):
@@ -790,8 +891,8 @@ def _evaluate(write, pairs, digits, thought=True, batch=500, drop=False, size=No
     """An evaluation, right unless told otherwise."""
     size = size or batch
     mark = ";" if thought else "="
-    judge = judge or (lambda x, y, line: read_answer.reference(line, mark) == x * y)
-    same = same or (lambda x, y, line: line == product_line.reference(x, y, digits, thought))
+    judge = judge or (lambda x, y, line: _read(line, mark) == x * y)
+    same = same or (lambda x, y, line: line == _line(x, y, digits, thought))
     right = exact_lines = 0
     wrong = []
     for start in range(0, len(pairs) - (size - 1 if drop else 0), size):
@@ -806,7 +907,7 @@ def _evaluate(write, pairs, digits, thought=True, batch=500, drop=False, size=No
 
 
 @exercise(
-    parts={"values": 3, "batches": 1}, minutes=15, source="exact match, as in Cobbe et al. 2021; all pairs instead of a sample",
+    forbids=OURS, parts={"values": 3, "batches": 1}, minutes=15, source="exact match, as in Cobbe et al. 2021; all pairs instead of a sample",
     uses=("m18.write_backwards", "m18.chain_of_thought", "m18.product_line", "m18.read_answer"),
 )  # fmt: skip
 class evaluate_pairs:
@@ -822,7 +923,7 @@ class evaluate_pairs:
             _mistake(40, 25, end=""),
             _mistake(31, 6, answer="01+6"),
         ]
-        yield case(script=_script(pairs, 2, None, None, slips), label="seven pairs, mistakes of all kinds")
+        yield case(script=_script(pairs, 2, None, None, slips, asked=True), label="seven pairs, mistakes of all kinds")
         short = [_mistake(12, 34, answer="0804", thought=False), _mistake(99, 98, answer="970", thought=False)]
         yield case(script=_script(pairs[:5], 2, False, None, short), label="answers alone")
         yield case(script=_script([(3, 4), (0, 9), (7, 8)], 1, True, 3, []), label="one digit, no mistake")
@@ -832,6 +933,11 @@ class evaluate_pairs:
         yield case(script=_script(chosen, 2, True, len(chosen), off), label="random pairs and mistakes")
         yield case(script=_script(pairs, 2, True, 3, slips, asked=True), part="batches", label="batches of three")
         yield case(script=_script(chosen, 2, True, 4, off, asked=True), part="batches", label="batches of four")
+        yield case(script=_script(pairs[:6], 2, True, 3, [], asked=True), part="batches", label="two full batches")
+        table = [(i // 10 % 10, i % 10) for i in range(501)]
+        yield case(
+            script=_script(table, 1, None, None, [], asked=True), part="batches", label="501 pairs, batch left as it is"
+        )
 
     def reference(write, pairs, digits, thought=True, batch=500):
         return _evaluate(write, pairs, digits, thought, batch)
@@ -853,7 +959,7 @@ class evaluate_pairs:
             """You count a line as right only if all of its steps are. `right` asks for the answer alone; `exact` for all."""
 
             def whole(x, y, line):
-                return line == product_line.reference(x, y, digits, thought)
+                return line == _line(x, y, digits, thought)
 
             return _evaluate(write, pairs, digits, thought, batch, judge=whole)
 
@@ -861,7 +967,7 @@ class evaluate_pairs:
             """Your `exact` counts right answers. It counts the lines that are right from the first to the last character."""
 
             def answer(x, y, line):
-                return read_answer.reference(line, ";" if thought else "=") == x * y
+                return _read(line, ";" if thought else "=") == x * y
 
             return _evaluate(write, pairs, digits, thought, batch, same=answer)
 
@@ -907,7 +1013,7 @@ class evaluate_pairs:
             """Without steps the answer stands behind "=", and you look for ";". Give `read_answer` the right mark."""
 
             def behind(x, y, line):
-                return read_answer.reference(line, ";") == x * y
+                return _read(line, ";") == x * y
 
             return _evaluate(write, pairs, digits, thought, batch, judge=behind)
 
@@ -915,7 +1021,7 @@ class evaluate_pairs:
             """With steps the answer stands behind ";", and you look for "=". Give `read_answer` the right mark."""
 
             def behind(x, y, line):
-                return read_answer.reference(line, "=") == x * y
+                return _read(line, "=") == x * y
 
             return _evaluate(write, pairs, digits, thought, batch, judge=behind)
 
@@ -923,7 +1029,7 @@ class evaluate_pairs:
             """For `exact` you compare with the line that has steps, even if `thought` is False: pass it on."""
 
             def whole(x, y, line):
-                return line == product_line.reference(x, y, digits)
+                return line == _line(x, y, digits)
 
             return _evaluate(write, pairs, digits, thought, batch, same=whole)
 
@@ -1015,6 +1121,78 @@ class count_carries:
             """You stop where the shorter number ends. A carry may run on through the longer one."""
             width = min(len(str(a)), len(str(b)))
             return sum(_carried(_columns(a, b)[:width]))
+
+        def until_the_first_ends(a, b):
+            """You stop when the first number has no digits left. The second may be longer: go on while one of them has some."""
+            return sum(_carried(_columns(a, b)[: len(str(a)) if a else 0]))
+
+        def until_the_second_ends(a, b):
+            """You stop when the second number has no digits left. The first may be longer: go on while one of them has some."""
+            return sum(_carried(_columns(a, b)[: len(str(b)) if b else 0]))
+
+        def ones_carried(a, b):
+            """You carry the ones of a column's sum. They are written down; its tens are carried: `// 10`."""
+            carry = count = 0
+            for x, y in _columns(a, b) if a or b else []:
+                carry = (x + y + carry) % 10
+                count += carry
+            return count
+
+        def all_carried(a, b):
+            """You carry a column's whole sum. Only its tens are carried: `// 10`."""
+            carry = count = 0
+            for x, y in _columns(a, b) if a or b else []:
+                carry = x + y + carry
+                count += carry
+            return count
+
+        def begins_at_one(a, b):
+            """Your count is one too large: it begins at 0."""
+            return sum(_carried(_columns(a, b))) + 1
+
+        def begins_at_minus_one(a, b):
+            """Your count is one too small: it begins at 0."""
+            return sum(_carried(_columns(a, b))) - 1
+
+        def subtracted(a, b):
+            """You subtract the digits. The columns are added."""
+            carry = count = 0
+            for x, y in _columns(a, b):
+                carry = (x - y + carry) // 10
+                count += carry
+            return count
+
+        def multiplied(a, b):
+            """You multiply the digits of a column. They are added; the multiplication came before, in the rows."""
+            carry = count = 0
+            for x, y in _columns(a, b):
+                carry = (x * y + carry) // 10
+                count += carry
+            return count
+
+        def first_twice(a, b):
+            """You add the first number to itself: one of the two digits of a column comes from b."""
+            return sum(_carried(_columns(a, a) + [(0, 0)] * max(0, len(str(b)) - len(str(a)))))
+
+        def second_twice(a, b):
+            """You add the second number to itself: one of the two digits of a column comes from a."""
+            return sum(_carried(_columns(b, b) + [(0, 0)] * max(0, len(str(a)) - len(str(b)))))
+
+        def first_not_cut(a, b):
+            """You add the whole of a to a digit of b. Take its last digit: `a % 10`."""
+            carry = count = 0
+            while a or b:
+                carry = (a + b % 10 + carry) // 10
+                count, a, b = count + carry, a // 10, b // 10
+            return count
+
+        def second_not_cut(a, b):
+            """You add the whole of b to a digit of a. Take its last digit: `b % 10`."""
+            carry = count = 0
+            while a or b:
+                carry = (a % 10 + b + carry) // 10
+                count, a, b = count + carry, a // 10, b // 10
+            return count
 
         def from_the_front(a, b):
             """You begin with the first digits. Addition begins with the last ones."""
@@ -1220,7 +1398,7 @@ class what_the_mask_does:
     )
     b = (
         "Without the mask the model could not learn to multiply.",
-        "It can: the table of runs below has such a row. The gradient of the question's tokens is noise, not poison.",
+        "It can: the gradient of the question's tokens is noise, which does no lasting harm.",
     )
     c = (
         "The model still reads these tokens.",

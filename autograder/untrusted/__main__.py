@@ -29,6 +29,7 @@ WARM_UP = [
     "from course.checks import sheet\nfor name in sheet.lessons():\n    course.begin(name)",
     "import matplotlib as mpl\nmpl.rcdefaults()\nlist(course.carry._modules())",
     "[getattr(course.widgets, name) for name in course.widgets.LATER]",
+    "import kernels.simulator, triton, torch.utils._python_dispatch",
     "1 / 0",
 ]
 

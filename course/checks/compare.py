@@ -38,7 +38,7 @@ class Difference:
     `public` never tells an expected value, so it may be shown about hidden cases; `detail` adds the numbers.
     """
 
-    kind: str  # missing, unsolved, raised, type, shape, dtype, nan, values, changed, forbidden
+    kind: str  # missing, unsolved, raised, type, shape, dtype, nan, values, needs, changed, forbidden
     public: str
     detail: str = ""
 

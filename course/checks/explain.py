@@ -1,6 +1,6 @@
-"""Explain a part whose numbers are wrong for no known reason: a relation, an argument that is not used, a pattern.
+"""Explain a part whose numbers or texts are wrong for no known reason: a relation, an unused argument, a pattern.
 
-What is told here must hold in every case of the part that gave numbers. It costs nothing and gives no points: if the
+What is told here must hold in every case of the part that gave some. It costs nothing and gives no points: if the
 student's code makes it fail, nothing is told.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from course.checks import influence
+from course.checks import influence, texts
 from course.checks.compare import exact
 from course.checks.pattern import pattern
 from course.checks.relation import relation
@@ -43,12 +43,19 @@ def explanation(
     `run` runs a script on the student's code once more; the fastest case took so many `seconds`.
     """
     found = _related(sheet, cases, results)
-    if text := _said(found, relation):
+    if text := _said(found, relation) or texts.relation(_texts(cases, results)):
         return Explanation("relation", text)
     if text := _unused(sheet, cases[-1], run, seconds):
         return Explanation("unused", text)
     text = _said(found, pattern)
     return Explanation("pattern", text) if text else None
+
+
+def _texts(cases: list[Case], results: list[list[Outcome]]) -> list[texts.Pair]:
+    """The texts that an exercise gives, right and as they came."""
+    pairs = [(w.get("value"), h.get("value")) for c, got in zip(cases, results, strict=True)
+             for w, h in zip(c.expected, got, strict=False)]  # fmt: skip
+    return [(want, have) for want, have in pairs if isinstance(want, str) and isinstance(have, str)]
 
 
 def _said(found: dict[str, list[Sample]], find: Callable[[list[Sample]], str]) -> str:

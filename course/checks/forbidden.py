@@ -120,7 +120,7 @@ class _Statement:
 
 
 @dataclass
-class _Code:
+class Code:
     """All cells, read: what each name stands for, where it is defined, which modules came by a star."""
 
     alias: dict[str, str] = field(default_factory=lambda: dict(USUAL))
@@ -154,7 +154,7 @@ def names_used(cells: list[str], start: str) -> set[str]:
     Import aliases are resolved: `F.softmax` after `import torch.nn.functional as F` is `torch.nn.functional.softmax`.
     A name is looked up as defined last. Cells that do not parse are left out, as they cannot have run.
     """
-    uses = _uses(_read(cells), start)
+    uses = _uses(read(cells), start)
     return uses.imported | uses.plain
 
 
@@ -163,7 +163,7 @@ def first_forbidden(cells: list[str], start: str, forbids: dict[str, str]) -> tu
     why = next(iter(forbids.values()))
     if sum(map(len, cells)) > MAX_CHARACTERS:
         return start, TOO_LONG.format(MAX_CHARACTERS, why)
-    uses = _uses(_read(cells), start)
+    uses = _uses(read(cells), start)
     inside = {part for name in uses.imported for part in _endings(name)} | uses.plain
     for name, reason in forbids.items():
         if any(_within(used, name) for used in inside):
@@ -188,7 +188,7 @@ def first_within(cells: list[str], start: str, modules: tuple[str, ...]) -> str 
 
 def first_unseen(cells: list[str], start: str) -> str | None:
     """A name that `start` needs (perhaps itself) and that no cell defines: if it works, it came some other way."""
-    code = _read(cells)
+    code = read(cells)
     if start not in code.defined and start not in code.alias:
         return start
     stems = {name.partition(".")[0] for name in _uses(code, start).plain}
@@ -209,13 +209,13 @@ def _endings(name: str) -> Iterator[str]:
     yield from (".".join(parts[i:]) for i in range(len(parts)))
 
 
-def _read(cells: list[str]) -> _Code:
+def read(cells: list[str]) -> Code:
     return _read_once(tuple(cells))
 
 
 @functools.lru_cache(maxsize=1)  # one submission's exercises are judged one after the other, on the same cells
-def _read_once(cells: tuple[str, ...]) -> _Code:
-    code = _Code()
+def _read_once(cells: tuple[str, ...]) -> Code:
+    code = Code()
     for tree in filter(None, map(_parsed, cells)):
         for statement in tree.body:
             _note(_Statement(statement), code)
@@ -242,7 +242,7 @@ def _without_magic(line: str) -> str:
     return line[: len(line) - len(line.lstrip())] + "pass" if is_magic else line
 
 
-def _note(statement: _Statement, code: _Code) -> None:
+def _note(statement: _Statement, code: Code) -> None:
     """Enter a statement under each name that it defines (`def f`, `f = ...`) or adds to (`Block.forward = ...`)."""
     syntax = statement.syntax
     code.stars |= statement.stars()
@@ -262,14 +262,14 @@ def _note(statement: _Statement, code: _Code) -> None:
             code.defined.setdefault(code.root(name), []).append(statement)
 
 
-def _uses(code: _Code, start: str) -> _Uses:
+def _uses(code: Code, start: str) -> _Uses:
     """What `start` uses, found out once."""
     if start not in code.uses:
         code.uses[start] = _followed(code, start)
     return code.uses[start]
 
 
-def _followed(code: _Code, start: str) -> _Uses:
+def _followed(code: Code, start: str) -> _Uses:
     """Go from the statements that define `start` to those that define what these use, and so on."""
     uses, seen = _Uses(), {""}
     todo = _sort(start, set(), {}, code, uses)
@@ -285,7 +285,7 @@ def _followed(code: _Code, start: str) -> _Uses:
     return uses
 
 
-def _sort(used: str, local: set[str], inner: dict[str, str], code: _Code, uses: _Uses) -> list[str]:
+def _sort(used: str, local: set[str], inner: dict[str, str], code: Code, uses: _Uses) -> list[str]:
     """Enter a used name where it belongs; return the names whose definitions are to be read next."""
     stem, dot, rest = used.partition(".")
     module = inner.get(stem) or (None if stem in local else code.alias.get(stem))

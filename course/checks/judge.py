@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from course.checks import needs
 from course.checks.compare import Difference, Tolerance, difference, exact
 from course.checks.explain import Explanation, explanation
 from course.checks.forbidden import first_forbidden, first_unseen, first_within
+from course.checks.kernel_text import first_foreign
 from course.checks.runner import Outcome
-from course.checks.script import Script, Step, is_held, value
+from course.checks.script import Script, Step, about_kernels, is_held, value
 from course.checks.sheet import Case, Sheet, answer_digest
 from course.checks.wire import Opaque
 
+DONE = re.compile(r"(reads|writes|updates) .{0,60}? of (\w+) \(")  # in a message of the simulator's
 Run = Callable[[Script], list[Outcome]]
 
 
@@ -91,12 +95,17 @@ def judge(sheet: Sheet, run: Run, cells: list[str] | None = None, run_again: Run
     given: dict[str, list[list[Outcome]]] = {}  # part -> what each of its cases gave
     hint, timed = "", _Timed(run)
     for name, points in sheet.parts.items():
-        cases = sheet.cases_of(name)
+        cases, came = sheet.cases_of(name), []
         try:
-            given[name] = [timed(c.script) for c in cases]
+            for c in cases:
+                came.append(timed(c.script))
         except StudentCodeDied as death:
-            parts.append(PartVerdict(name, points, Difference("raised", str(death))))
+            before = _judge_part(sheet, name, points, cases[: len(came)], came)  # may tell more than how it ended
+            died = PartVerdict(name, points, Difference("raised", str(death)))
+            parts.append(before if before.difference else died)
+            hint = hint or (_matching_hint(sheet, cases[: len(came)], came) if before.difference else "")
             continue
+        given[name] = came
         part = _judge_part(sheet, name, points, cases, given[name])
         if not parts and part.difference and part.difference.kind in ("missing", "unsolved"):
             return _all_parts(sheet, part.difference)
@@ -152,10 +161,10 @@ def _judge_part(sheet: Sheet, name: str, points: float, cases: list[Case], resul
     found: dict[str, PartVerdict] = {}
     for case, got in zip(cases, results, strict=True):
         if wrong := case_difference(case.script, case.expected, got, sheet.tolerance or exact):
-            weight = wrong.kind if wrong.kind in ("values", "changed") else "telling"
+            weight = wrong.kind if wrong.kind in ("values", "needs", "changed") else "telling"
             found.setdefault(weight, PartVerdict(name, points, wrong, describe(case)))
     right = PartVerdict(name, points)
-    return found.get("telling") or found.get("values") or found.get("changed") or right
+    return found.get("telling") or found.get("values") or found.get("needs") or found.get("changed") or right
 
 
 def case_difference(
@@ -167,7 +176,8 @@ def case_difference(
             return Difference("missing", "The run ended early.")
         result = {"grads": "gradient", "failing": "error"}.get(step["op"], "result")
         what = f"The {result}" if len(script) == 1 else f"`{_step_text(step)}`: the {result}"
-        if found := _outcome_difference(expected[i], got[i], tolerance, what):
+        found = _outcome_difference(expected[i], got[i], tolerance, what) or _needs_difference(step, got[i])
+        if found:
             return found
     return None
 
@@ -180,6 +190,10 @@ def _outcome_difference(expected: Outcome, got: Outcome, tolerance: Tolerance, w
     if "raised" in got:
         if got["raised"] == "NotImplementedError":
             return Difference("unsolved", "Not implemented yet.")
+        if got["raised"] in needs.NO_KERNELS:
+            return Difference("missing", got["message"])
+        if got["raised"] in needs.FINDINGS:
+            return Difference("raised", f"{got['raised']}: {got['message']}")
         place = f" ({got['where']})" if got.get("where") else ""
         return Difference("raised", f"Your code raised {got['raised']}: {got['message']}{place}")
     if found := difference(expected["value"], got["value"], tolerance, what):
@@ -188,6 +202,14 @@ def _outcome_difference(expected: Outcome, got: Outcome, tolerance: Tolerance, w
         names = ", ".join(f"argument {n}" for n in changed)
         return Difference("changed", f"Your code changes {names} in place. Work on a copy: the caller still needs it.")
     return None
+
+
+def _needs_difference(step: Step, got: Outcome) -> Difference | None:
+    """Whether it took more than the step allows, though its value is right."""
+    if not step.get("limits") or "value" not in got:
+        return None
+    said = needs.too_much(step["name"], step["limits"], step.get("advice", ""), got.get("needs"))
+    return Difference("needs", said) if said else None
 
 
 def _error_difference(expected: str, got: Outcome) -> Difference | None:
@@ -222,15 +244,27 @@ def _agrees(case: Case, wrong: list[Outcome], got: list[Outcome], tolerance: Tol
     """
     messages = _messages(case, wrong) == _messages(case, got)
     unchanged = [o | {"changed": []} if "value" in o else o for o in got]
-    return messages and not case_difference(case.script, wrong, unchanged, tolerance)
+    pairs = zip(case.script, wrong, got, strict=False)
+    needed = all(needs.alike(step.get("limits", {}), w.get("needs"), g.get("needs")) for step, w, g in pairs)
+    unlimited = [{**step, "limits": {}} for step in case.script]
+    return messages and needed and not case_difference(unlimited, wrong, unchanged, tolerance)
 
 
 def _messages(case: Case, outcomes: list[Outcome]) -> list[str | None]:
     right = [o.get("raised") for o in case.expected] + [None] * len(outcomes)
     return [
-        None if wanted and wanted in (o.get("raised"), *o.get("bases", [])) else o.get("message")
+        None if wanted and wanted in (o.get("raised"), *o.get("bases", [])) else _said(o)
         for o, wanted in zip(outcomes, right, strict=False)
     ]
+
+
+def _said(outcome: Outcome) -> str | None:
+    """An error's words; of what the simulator finds, what was done to which tensor, but not in which line of whom."""
+    message = outcome.get("message")
+    if outcome.get("raised") not in needs.FINDINGS or message is None:
+        return message
+    done = DONE.search(message)
+    return f"{done[1]} {done[2]}" if done else outcome["raised"]
 
 
 def describe(case: Case) -> str:
@@ -309,6 +343,8 @@ def _answered(sheet: Sheet, found: Difference | None, notes: list[str] | None = 
 
 
 def _forbidden(sheet: Sheet, cells: list[str]) -> Difference | None:
+    if any(about_kernels(c.script) for c in sheet.cases) and (foreign := first_foreign(cells, sheet.name)):
+        return Difference("forbidden", foreign)
     found = first_forbidden(cells, sheet.name, sheet.forbids) if sheet.forbids else None
     if not found and (ours := first_within(cells, sheet.name, (*sheet.answers_of_ours, "course.widgets"))):
         found = ours, "it is the course's own answer, and this exercise asks for yours"

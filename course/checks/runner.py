@@ -14,12 +14,20 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from course.checks import wire
+from course.checks import needs, wire
 from course.checks.script import Script, Step, held, is_held
 
 Outcome = dict[str, Any]
 MAX_MESSAGE = 500
-NAMED = ("call", "failing", "items", "new", "value")  # steps that begin with something of the student's
+NAMED = (
+    "call",
+    "failing",
+    "items",
+    "measured",
+    "new",
+    "simulated",
+    "value",
+)  # steps that begin with something of the student's
 CELL_FILES = ("<string>", "<stdin>", "<ipython-input")  # where Python says that code typed into a cell comes from
 
 
@@ -50,7 +58,8 @@ def run_script(
 ) -> list[Outcome]:
     """Return one outcome per step, stopping after the first that fails. Without `watch`, changed arguments go unseen.
 
-    An outcome is `{"value": ..., "changed": [names of arguments changed in place]}`, `{"missing": name}` or
+    An outcome is `{"value": ..., "changed": [names of arguments changed in place]}`, with `"needs"` if these were
+    measured (see `course.checks.needs`), `{"missing": name}` or
     `{"raised": type name, "bases": [...], "message": ..., "where": ...}`. Objects are kept in `handles`.
     """
     handles = {} if handles is None else handles
@@ -136,14 +145,18 @@ def _run_step(step: Step, namespace: dict[str, Any], handles: dict[str, Any], wa
         return {"missing": step["name"]}
     step = _with_objects(revive(step), handles)
     before = _fingerprints(step) if watch else {}
+    measured: dict[str, Any] = {}
     try:
-        result = plain(OPERATIONS[step["op"]](step, namespace, handles))
+        result = OPERATIONS[step["op"]](step, namespace, handles)
+        if isinstance(result, needs.Measured):
+            measured, result = {"needs": result.needs}, result.value
+        result = plain(result)
     except (KeyboardInterrupt, _Wanted):
         raise
     except BaseException as error:  # SystemExit too: a wrong solution must not end the notebook
         return raised(error)
     after = _fingerprints(step) if watch else {}
-    return {"value": result, "changed": [name for name in before if after[name] != before[name]]}
+    return {"value": result, "changed": [name for name in before if after[name] != before[name]], **measured}
 
 
 def _with_objects(step: Step, handles: dict[str, Any]) -> Step:
@@ -182,6 +195,16 @@ def _failing(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> 
 
 def _items(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> list[Any]:
     return list(itertools.islice(iter(_call(step, namespace, handles)), step["most"]))
+
+
+def _measured(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> needs.Measured:
+    return needs.with_memory(lambda: _call(step, namespace, handles), step["limits"]["peak_bytes"])
+
+
+def _simulated(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> needs.Measured:
+    module, _, name = step["launcher"].rpartition(".")
+    launch = getattr(importlib.import_module(f"course.supplied.{module}"), name)
+    return needs.with_traffic(lambda: launch(needs.kernel(namespace[step["name"]]), *step["args"], **step["kwargs"]))
 
 
 def _new(step: Step, namespace: dict[str, Any], handles: dict[str, Any]) -> None:
@@ -273,6 +296,8 @@ OPERATIONS: dict[str, Callable[[Step, dict[str, Any], dict[str, Any]], Any]] = {
     "call": _call,
     "failing": _failing,
     "items": _items,
+    "measured": _measured,
+    "simulated": _simulated,
     "new": _new,
     "given": _given,
     "load": _load,

@@ -31,6 +31,53 @@ def failing(name: str, *args: Any, **kwargs: Any) -> Step:
     return {"op": "failing", "name": name, "args": list(args), "kwargs": kwargs}
 
 
+def measured(name: str, *args: Any, most_mb: float, advice: str = "", **kwargs: Any) -> Step:
+    """Call the function `name`, and measure the memory that it holds at its peak beside its arguments, in 10^6 bytes.
+
+    Judged are its value and that it needs no more than `most_mb`. NumPy's arrays are counted exactly, all that live at
+    once; of torch's only the largest. Hidden grading also looks from outside (`outside_mb`), which no code can talk out
+    of: give one case whose wasteful solution holds a lot more than that. `advice` follows the figures in the message.
+    """
+    limits = {"peak_bytes": int(most_mb * 1e6)}
+    return {"op": "measured", "name": name, "limits": limits, "advice": advice, "args": list(args), "kwargs": kwargs}
+
+
+OUTSIDE_MB = 192  # what a notebook may hold besides: its own data, arguments, results on their way
+
+
+def outside_mb(script: Script) -> int | None:
+    """MiB that a process may hold beyond what it began with while it answers a script; None if it says nothing."""
+    most = [step["limits"]["peak_bytes"] for step in script if step["op"] == "measured"]
+    return OUTSIDE_MB + max(most) // 1_000_000 if most else None
+
+
+def simulated(
+    name: str, launcher: str, *args: Any, limits: dict[str, int] | None = None, advice: dict[str, str] | None = None,
+    **kwargs: Any,
+) -> Step:  # fmt: skip
+    """Have the course's `launcher`, such as `m22.launch_rows`, launch the Triton kernel `name`, in the simulator.
+
+    The launcher is called with the kernel and the arguments; its value is judged. `limits` on what all launches
+    together moved ("bytes", or "read", "written") and on the tiles that one program held ("tile_bytes"): count whole
+    tiles. `advice` on each limit follows the figures in the message. An exercise's reference is no kernel: it is called
+    with the arguments, and gives what the launcher should.
+    """
+    return {
+        "op": "simulated", "name": name, "launcher": launcher, "limits": limits or {}, "advice": advice or {},
+        "args": list(args), "kwargs": kwargs,
+    }  # fmt: skip
+
+
+def about_kernels(script: Script) -> bool:
+    """Whether a script simulates kernels."""
+    return any(step["op"] == "simulated" for step in script)
+
+
+def for_reference(script: Script) -> Script:
+    """The script as a reference is asked: it is called, and neither measured nor launched."""
+    return [{**step, "op": "call"} if step["op"] in ("measured", "simulated") else step for step in script]
+
+
 def new(name: str, *args: Any, handle: str = "it", **kwargs: Any) -> Step:
     """Make an object of the class `name` and keep it under `handle`; its value is None."""
     return {"op": "new", "name": name, "handle": handle, "args": list(args), "kwargs": kwargs}

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 
@@ -25,9 +26,13 @@ __all__ = ["FOLDER", "load", "record", "write"]
 Record = dict[str, Any]
 
 
-def write(name: str, model: Decoder, notes: Record, folder: Path = FOLDER) -> Path:
-    """Write a model's weights and, beside them, the record with its shape and the weights' checksum; returns where."""
-    weights = bytes_of({key: t.detach().cpu().float().contiguous() for key, t in model.state_dict().items()})
+def write(name: str, model: Decoder, notes: Record, folder: Path = FOLDER, half: bool = False) -> Path:
+    """Write a model's weights and, beside them, the record with its shape and the weights' checksum; returns where.
+
+    In float32, or if `half` in float16: two bytes a weight. What is loaded has float32 again, of the values written.
+    """
+    dtype = torch.float16 if half else torch.float32
+    weights = bytes_of({key: t.detach().cpu().to(dtype).contiguous() for key, t in model.state_dict().items()})
     about = notes | {"config": asdict(model.config), "parameters": model.size, "sha256": checksum(weights)}
     replaced(folder / f"{name}.safetensors", weights)
     replaced(folder / f"{name}.json", (json.dumps(about, indent=1) + "\n").encode())

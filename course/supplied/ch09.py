@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from course.supplied import ch07
 
@@ -146,25 +145,3 @@ def imitate(
         optimizer.step()
         watch(step)
     return ch07.unflatten({name: t.detach() for name, t in ch07.flatten(p).items()})
-
-
-class Largest(TorchDispatchMode):
-    """While it is active, notes the largest tensor that any operation of torch's makes, and the operations' names.
-
-    >>> with Largest() as seen:
-    ...     product = torch.ones(3, 1) @ torch.ones(1, 5)
-    >>> seen.nbytes, "mm" in seen.names
-    (60, True)
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.nbytes, self.names = 0, []
-
-    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Run the operation and look at what it made."""
-        result = operation(*args, **(kwargs or {}))
-        self.names.append(operation.name().removeprefix("aten::").partition(".")[0])
-        made = result if isinstance(result, tuple | list) else [result]
-        self.nbytes = max(self.nbytes, *(t.nbytes for t in made if isinstance(t, Tensor)), 0)
-        return result

@@ -32,12 +32,11 @@ def write_backwards(number: int, width: int) -> str:
 
 def chain_of_thought(x: int, y: int, digits: int) -> str:
     """x times each digit of y, from the last on, and after each row but the first the sum so far; all backwards."""
-    total = x * (y % 10)
-    text = write_backwards(total, digits + 1)
-    for place in range(1, digits):
-        row, width = x * (y // 10**place % 10) * 10**place, digits + 1 + place
-        total += row
-        text += f"+{write_backwards(row, width)}={write_backwards(total, width)}"
+    rows = [x * int(digit) * 10**i for i, digit in enumerate(reversed(f"{y:0{digits}d}"))]
+    text = write_backwards(rows[0], digits + 1)
+    for i in range(1, digits):
+        row, total = rows[i], sum(rows[: i + 1])
+        text += f"+{write_backwards(row, digits + 1 + i)}={write_backwards(total, digits + 1 + i)}"
     return text
 
 

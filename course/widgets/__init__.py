@@ -33,6 +33,7 @@ from course.widgets.valley_lab import valley_lab
 __all__ = [
     "attention_plane",
     "backprop_flow",
+    "batch_cache_lab",
     "cache_budget",
     "conveyor_spotlight",
     "cross_attention_map",
@@ -49,6 +50,7 @@ __all__ = [
     "matrix_flow",
     "norm_lab",
     "offset_clock",
+    "online_row",
     "patch_lab",
     "product_writer",
     "residual_bus",
@@ -63,6 +65,8 @@ __all__ = [
     "softmax_saturation",
     "split_map",
     "table_trainer",
+    "tile_map",
+    "tile_traffic",
     "token_attention",
     "training_curves",
     "valley_lab",
@@ -71,15 +75,19 @@ __all__ = [
 
 # These need torch, which takes a second to import: the chapters in NumPy do without.
 LATER = {
+    "batch_cache_lab": "batch_cache",
     "error_book": "mistakes",
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
     "matrix_flow": "matrix_walk",
+    "online_row": "one_pass",
     "patch_lab": "patching",
     "product_writer": "writing",
     "residual_bus": "bus",
     "router_lab": "routing",
     "scaling_lab": "scaling",
+    "tile_map": "tiles_seen",
+    "tile_traffic": "tile_moves",
     "whole_course": "assembly",
 }
 

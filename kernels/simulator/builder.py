@@ -15,7 +15,7 @@ from kernels.simulator.errors import DeviceAssert
 from kernels.simulator.floats import decode, encode, is_bf16, operand, round_bf16
 from kernels.simulator.memory import RaceDetector, Region, coordinates, distinct, find, out_of_bounds
 from kernels.simulator.source import current_line
-from kernels.simulator.tiles import Tile, as_mask, pointing
+from kernels.simulator.tiles import Tile, as_mask, bytes_of, pointing
 from kernels.simulator.trace import Counter
 from kernels.simulator.versions import interpreter
 
@@ -49,8 +49,10 @@ class Builder(interpreter.InterpreterBuilder):
         self.set_grid_idx(*coordinates(program, self.grid_dim))
         self._counter.begin_program()
 
-    def _access(self, kind: str, pointers: Tile, mask: Tile, synchronises: bool = False) -> None:
-        """Check and count one request. Raises OutOfBounds or Race."""
+    def _access(
+        self, kind: str, pointers: Tile, mask: Tile, synchronises: bool = False, fill: Tile | None = None
+    ) -> None:
+        """Check and count one request; `fill` is what masked elements become. Raises OutOfBounds or Race."""
         addresses = pointers.data.ravel() if mask.data.all() else pointers.data[mask.data]
         if addresses.size == 0:
             return
@@ -62,7 +64,7 @@ class Builder(interpreter.InterpreterBuilder):
         if bad.size:
             raise out_of_bounds(kind, region, bad, elements.size, f"program {self.grid_idx}")
         region.note(kind, elements)
-        self._counter.count(kind, region, addresses, item, current_line())
+        self._counter.count(kind, region, addresses, item, current_line(), bytes_of(fill))
         if self._races is not None:
             self._races.check(kind, region, elements, self.program)
             if synchronises:
@@ -72,7 +74,7 @@ class Builder(interpreter.InterpreterBuilder):
 
     def create_masked_load(self, ptrs: Tile, mask: Tile, other: Tile | None, *_policy: Any, **_named: Any) -> Tile:
         mask = as_mask(mask)
-        self._access(self._kind[0], ptrs, mask)
+        self._access(self._kind[0], ptrs, mask, fill=other)
         dtype = ptrs.get_element_ty()
         stored = interpreter._get_np_dtype(dtype)
         fill = np.zeros(ptrs.data.shape, stored) if other is None else other.data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from kernels.simulator.tiles import Tile, TileMeter, pointing
 from kernels.simulator.versions import interpreter
 
 _MISSING = object()
+CONSTEXPR_OPERATIONS = ("__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__lt__", "__le__",
+                        "__gt__", "__ge__", "__eq__", "__ne__", "__and__", "__or__", "__xor__")  # fmt: skip
 
 
 class Patches:
@@ -80,10 +83,22 @@ def _patch_interpreter(patches: Patches, builder: Builder, semantic: TritonSeman
     interpreter._patch_lang(SimpleNamespace(__globals__={"tl": tl, "core": tl.core}))
     patches.set_attr(tl.tensor, "__index__", lambda self: int(self.handle.data.reshape(())))
     patches.set_attr(tl.tensor, "__bool__", _truth)
+    for name in CONSTEXPR_OPERATIONS:
+        patches.set_attr(tl.constexpr, name, _meeting_tensors(name))
     patches.set_attr(interpreter.ReduceScanOpInterface, "apply", _apply_reduction(builder))
     for name in ("TensorDescHandle", "BlockPointerHandle"):
         if hasattr(interpreter, name):  # block pointers are gone in Triton 3.9
             _keep_tensor_of(patches, getattr(interpreter, name))
+
+
+def _meeting_tensors(name: str) -> Callable[..., Any]:
+    """An operation of a constexpr: with a tensor it gives a tensor, as in the compiler, and not a constexpr of one."""
+    original = getattr(tl.constexpr, name)
+
+    def apply(self: tl.constexpr, other: Any) -> Any:
+        return getattr(operator, name)(self.value, other) if isinstance(other, tl.tensor) else original(self, other)
+
+    return apply
 
 
 def _truth(tensor: tl.tensor) -> bool:

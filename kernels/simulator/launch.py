@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import math
 import threading
@@ -14,6 +15,7 @@ import numpy as np
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
+from kernels._backend import say_simulated
 from kernels.simulator.arguments import bind, values_of
 from kernels.simulator.builder import LONGEST_AXES, Builder
 from kernels.simulator.errors import DeviceAssert, OutOfBounds, Race
@@ -66,6 +68,7 @@ def simulate(
 def record(*, races: bool | None = None, requests: bool | None = None) -> Iterator[list[Trace]]:
     """Within, every launch of a kernel by this thread runs in the simulator; yields the list of their traces.
 
+    One in which something was found wrong leaves its trace up to there.
     One thread at a time: others that want in wait. Afterwards Triton is as it was. While a launch runs, no other thread
     may compile a kernel, for `triton.language` is replaced.
     """
@@ -80,6 +83,35 @@ def record(*, races: bool | None = None, requests: bool | None = None) -> Iterat
         finally:
             patches.restore()
             _recorders.pop()
+
+
+def install() -> None:
+    """From now on every launch whose tensors are not on a GPU runs here, as within `record`; says so at the first one.
+
+    For notebooks: `kernel[grid](...)` works without a GPU, whatever was imported before and however TRITON_INTERPRET
+    was set; with tensors on a GPU it runs compiled. To do it twice is to do it once. `record` works as before.
+    """
+    with _lock:
+        for kind in (JITFunction, interpreter.InterpretedFunction, Autotuner):
+            if not hasattr(kind.run, "simulates"):
+                kind.run = _here_or_on_the_gpu(kind.run)
+
+
+def _here_or_on_the_gpu(original: Callable) -> Callable:
+    @functools.wraps(original)
+    def run(self: Any, *args: Any, **named: Any) -> Any:
+        if named.get("warmup") or _on_a_gpu((*args, *named.values())):
+            return original(self, *args, **named)
+        say_simulated()
+        with record():
+            return self.run(*args, **named)  # which `record` has replaced
+
+    run.simulates = True
+    return run
+
+
+def _on_a_gpu(values: tuple) -> bool:
+    return any(tensor.device.type == "cuda" for value in values for _, tensor in tensors_in("", value))
 
 
 def _catch_launches(patches: Patches) -> None:
@@ -116,11 +148,11 @@ def _run(self: Any, *args: Any, grid: Any, warmup: bool = False, **named: Any) -
     if Tile.meter is not None:
         raise RuntimeError("a kernel cannot launch another: launch it from Python, after this one")
     arguments = bind(self.fn, args, named)
-    sizes = _grid(grid, {**arguments, **named})
-    with HostCopies() as host:
-        trace = _execute(self.fn, {name: host.of(value) for name, value in arguments.items()}, sizes)
+    trace = Trace(self.fn.__name__, _grid(grid, {**arguments, **named}))
     for recorder in _recorders:
         recorder.traces.append(trace)
+    with HostCopies() as host:
+        _execute(self.fn, {name: host.of(value) for name, value in arguments.items()}, trace)
 
 
 def _grid(grid: Any, arguments: dict[str, Any]) -> tuple[int, int, int]:
@@ -133,20 +165,21 @@ def _grid(grid: Any, arguments: dict[str, Any]) -> tuple[int, int, int]:
     return full
 
 
-def _execute(function: Any, arguments: dict[str, Any], grid: tuple[int, int, int]) -> Trace:
-    """Run all programs of a grid, one after the other, in the order in which a GPU starts them."""
+def _execute(function: Any, arguments: dict[str, Any], trace: Trace) -> None:
+    """Run all programs of a grid, one after the other, in the order in which a GPU starts them, and fill the trace."""
     found = itertools.chain.from_iterable(tensors_in(name, value) for name, value in arguments.items())
     regions = {name: Region(name, tensor) for name, tensor in found}
-    counter = Counter(Trace(function.__name__, grid), list(regions.values()), _option("requests", False))
-    builder = Builder(list(regions.values()), counter, grid, _option("races", True))
+    counter = Counter(trace, list(regions.values()), _option("requests", False))
+    builder = Builder(list(regions.values()), counter, trace.grid, _option("races", True))
     with interpreted(builder) as function_of, np.errstate(all="ignore"):
         program, values = function_of(function), values_of(function, arguments, regions)
-        for number in range(math.prod(grid)):
-            builder.begin(number)
-            _run_program(program, values, builder)
-        counter.trace.peak_tile_bytes = Tile.meter.peak if Tile.meter else 0
-    counter.finish()
-    return counter.trace
+        try:
+            for number in range(math.prod(trace.grid)):
+                builder.begin(number)
+                _run_program(program, values, builder)
+        finally:  # what was found wrong leaves a trace of what came before
+            trace.peak_tile_bytes = Tile.meter.peak if Tile.meter else 0
+            counter.finish()
 
 
 def _run_program(program: Callable[..., Any], values: dict[str, Any], builder: Builder) -> None:

@@ -21,6 +21,7 @@ class Region:
     def __init__(self, name: str, tensor: torch.Tensor) -> None:
         self.name, self.shape = name, tuple(tensor.shape)
         self.start, self.item = tensor.data_ptr(), tensor.element_size()
+        self.storage = tensor.untyped_storage().data_ptr()  # where the memory begins that views of it share
         steps = [(size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
         self.span = sum(steps) + 1 if tensor.numel() else 0  # from the first element to the last, in elements
         self.size = tensor.numel() * self.item

@@ -64,6 +64,12 @@ class Tile(interpreter.TensorHandle):
             self._counted[0].died(self._counted[1])
 
 
+def bytes_of(tile: Tile | None) -> int:
+    """What a tile adds to the meter by itself."""
+    counted = getattr(tile, "_counted", None)
+    return counted[1].nbytes if counted else 0
+
+
 def pointing(tile: Tile, origin: Region | None) -> Tile:
     """The same tile, marked as pointers into a tensor."""
     tile.origin = origin

@@ -10,9 +10,11 @@ import numpy as np
 
 from kernels.simulator.memory import Region
 from kernels.simulator.source import Line
+from kernels.simulator.tiles import Tile
 
 SECTOR = 32  # bytes: the least that a GPU moves between its memory and its L2 cache
 CACHE_LINE = 128
+MOST_LINES = 40  # bits for the number of a line within its storage
 
 
 @dataclass
@@ -47,6 +49,21 @@ class LineTraffic:
         )
 
 
+class Request(NamedTuple):
+    """One load, store or atomic update of a tile: from its first to its last element in the tensor, in what bytes.
+
+    `on_chip` are the bytes of floating-point tiles that the program kept when it asked.
+    """
+
+    kind: str
+    tensor: str
+    first: int
+    last: int
+    bytes: int
+    on_chip: int
+    lines: np.ndarray  # of the cache
+
+
 class CacheTraffic(NamedTuple):
     """What passes between a cache and the memory behind it, in bytes, and the share of lines found in the cache."""
 
@@ -71,7 +88,7 @@ class Trace:
     vector_flops: int = 0  # float additions, multiplications, comparisons ... outside of it, one each; a sum of n is n
     exps: int = 0  # exponentials and logarithms
     peak_tile_bytes: int = 0  # floating-point tiles alive at once, the most of any program
-    requests: list[list[tuple[bool, np.ndarray]]] | None = field(default=None, repr=False)  # for `cache`, per program
+    requests: list[list[Request]] | None = field(default=None, repr=False)  # of each program, if they were kept
 
     @property
     def bytes_read(self) -> int:
@@ -153,13 +170,12 @@ class _Cache:
         self._changed: OrderedDict[int, bool] = OrderedDict()
         self._hits = self._read = self._written = self._total = 0
 
-    def request(self, request: tuple[bool, np.ndarray] | None) -> bool:
-        """Serve one request, (does it write?, lines); False for a program that has no more."""
+    def request(self, request: Request | None) -> bool:
+        """Serve one request; False for a program that has no more."""
         if request is None:
             return False
-        writes, lines = request
-        for line in lines.tolist():
-            self._touch(line, writes)
+        for line in request.lines.tolist():
+            self._touch(line, request.kind != "load")
         return True
 
     def _touch(self, line: int, writes: bool) -> None:
@@ -184,6 +200,8 @@ class Counter:
         self.trace, self._regions = trace, regions
         trace.tensors = {region.name: TensorTraffic(region.size) for region in regions}
         trace.requests = [] if keep_requests else None
+        storages = list(dict.fromkeys(region.storage for region in regions))
+        self._number = {storage: number for number, storage in enumerate(storages)}
         self._lines: dict[tuple[Line, str, str], LineTraffic] = {}
 
     def begin_program(self) -> None:
@@ -191,8 +209,11 @@ class Counter:
         if self.trace.requests is not None:
             self.trace.requests.append([])
 
-    def count(self, kind: str, region: Region, addresses: np.ndarray, item: int, line: Line) -> None:
-        """Count one request: different addresses, ascending, `item` bytes at each."""
+    def count(self, kind: str, region: Region, addresses: np.ndarray, item: int, line: Line, filling: int = 0) -> None:
+        """Count one request: different addresses, ascending, `item` bytes at each.
+
+        `filling` bytes of tiles only say what masked elements become: no chip would keep them.
+        """
         size = addresses.size * item
         sectors = _count_blocks(addresses, SECTOR) * SECTOR
         tensor = self.trace.tensors[region.name]
@@ -202,7 +223,14 @@ class Counter:
         tensor.sector_bytes += sectors
         self._count_line(LineTraffic(line, region.name, kind, 1, size, sectors))
         if self.trace.requests is not None:
-            self.trace.requests[-1].append((kind != "load", np.unique(addresses // CACHE_LINE)))
+            first, last = ((int(addresses[i]) - region.start) // region.item for i in (0, -1))
+            on_chip = Tile.meter.live - filling if Tile.meter else 0
+            lines = self._cache_lines(region, addresses)
+            self.trace.requests[-1].append(Request(kind, region.name, first, last, size, on_chip, lines))
+
+    def _cache_lines(self, region: Region, addresses: np.ndarray) -> np.ndarray:
+        """The lines that addresses fall into. A storage begins with a line, as on a GPU: here it may lie anywhere."""
+        return np.unique((addresses - region.storage) // CACHE_LINE) + (self._number[region.storage] << MOST_LINES)
 
     def _count_line(self, new: LineTraffic) -> None:
         known = self._lines.setdefault((new.line, new.tensor, new.kind), LineTraffic(new.line, new.tensor, new.kind))

@@ -20,8 +20,7 @@
 # models are chosen by fitted scaling laws.
 
 # %%
-import statistics
-import time
+import functools
 
 import matplotlib.pyplot as plt
 import torch
@@ -29,9 +28,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from course import begin, check, plots, progress, trained
+from course import begin, check, measure, plots, progress, trained
 from course.carry import cross_entropy, kv_cache_bytes, working
-from course.supplied.ch09 import RECIPE, Largest, feed_forward_pairs, imitate, init_moe
+from course.supplied.ch09 import RECIPE, feed_forward_pairs, imitate, init_moe
 from course.texts import sonnets
 from course.widgets import router_lab, scaling_lab
 
@@ -41,9 +40,6 @@ def feed_forward(x: Tensor, p: dict[str, Tensor]) -> Tensor:
     return F.gelu(x @ p["w_1"] + p["b_1"], approximate="tanh") @ p["w_2"] + p["b_2"]
 
 
-# A clock that runs only while this thread computes: a busy machine does not disturb. On Windows it is too coarse.
-precise = time.get_clock_info("thread_time").resolution < 1e-6
-clock = time.thread_time if precise else time.perf_counter
 torch.set_num_threads(1)  # products are small here: one thread is enough, and costs can be compared
 begin("ch09_moe_scaling")
 model = trained.load("ch07_characters")  # the character model of ch07
@@ -261,12 +257,7 @@ tokens = torch.randn(n, d_model, generator=torch.Generator().manual_seed(9))
 
 def microseconds_for_a_token(layer, repeats: int = 21) -> float:
     """Median time of a call divided by the number of tokens; the first call does not count."""
-    times = []
-    for _ in range(repeats + 1):
-        start = clock()
-        layer()
-        times.append(clock() - start)
-    return 1e6 * statistics.median(times[1:]) / n
+    return 1e6 * measure.seconds(layer, repeats) / n
 
 
 rows = []
@@ -643,14 +634,15 @@ scaling_lab(fit_power_law)
 #
 # The first two rest on one observation: a softmax can be computed **block by block**. Keep a running maximum, a running
 # sum of the exponentials and a running weighted sum of the values. When a block with a larger maximum comes, rescale
-# what you have. At the end divide. (In m16 and the kernels of the advanced path you build it.)
+# what you have. At the end divide. (You build it in m22, in NumPy and as a kernel.)
 #
 # ## Experiment 4: what each of them costs
 #
 # All five are written below with a causal mask, so that you can read them. The ring has four devices, simulated on
-# your machine. *Fused* is torch's `scaled_dot_product_attention`; the cell says which kernel it really was. The largest
-# tensor is measured: `Largest` watches all that torch makes while it is active. Keys and values are counted by your (or
-# the course's) `kv_cache_bytes` of ch08, for one layer in float32, and for the ring on one device.
+# your machine. *Fused* is torch's `scaled_dot_product_attention`; the cell says which kernel it really was. Memory is
+# measured: the most that a call takes at one moment beyond its arguments, what a kernel needs inside included
+# (`course/measure.py`, with which m22 measures too). Keys and values are counted by your (or the course's)
+# `kv_cache_bytes` of ch08, for one layer in float32, and for the ring on one device.
 
 # %% demonstration=true
 heads, kv_heads, d_head, window, devices = 8, 2, 32, 128, 4
@@ -703,17 +695,7 @@ def sliding(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.cat(outputs, 1)
 
 
-def milliseconds(attend, arguments, repeats: int = 3) -> float:
-    """Median time of a call, the first of which does not count."""
-    times = []
-    for _ in range(repeats + 1):
-        start = clock()
-        attend(*arguments)
-        times.append(clock() - start)
-    return 1e3 * statistics.median(times[1:])
-
-
-print("   n                       time   largest tensor   keys and values   largest difference from full")
+print("   n                       time   memory at its peak   keys and values   largest difference from full")
 for n in (256, 768, 1536):
     generator = torch.Generator().manual_seed(n)
     qkv = [torch.randn(heads, n, d_head, generator=generator) for _ in range(3)]
@@ -721,25 +703,27 @@ for n in (256, 768, 1536):
     kept = {"full": (heads, n), "fused": (heads, n), "ring": (heads, n // devices),
             "grouped": (kv_heads, n), "sliding": (heads, min(n, window))}  # fmt: skip
     for attend in (full, fused, ring, grouped, sliding):
-        with Largest() as watch:
-            difference = (attend(*qkv) - right).abs().max().item()
+        call = functools.partial(attend, *qkv)
+        difference = (call() - right).abs().max().item()
+        used, time = measure.memory(call), measure.seconds(call)
         shared, length = kept[attend.__name__]
         size = kv_cache_bytes(1, shared, d_head, length, 1, 4)
         note = "" if attend.__name__ in ("full", "fused", "ring") else "   another model"
-        print(f"{n:4}   {attend.__name__:10} {milliseconds(attend, qkv):8.1f} ms   {watch.nbytes / 1e6:11.2f} MB"
+        print(f"{n:4}   {attend.__name__:10} {1e3 * time:8.1f} ms   {used.peak / 1e6:15.2f} MB"
               f"   {size / 1e6:12.2f} MB   {difference:.1e}{note}")  # fmt: skip
         if attend is fused:
-            kernel = next((name for name in watch.names if name.startswith("_scaled_dot_product")), "plain operations")
+            names = [name for name in used.operations if name.startswith("_scaled_dot_product")]
+            kernel = names[0] if names else "plain operations"
     traffic = (devices - 1) * devices * kv_cache_bytes(1, heads, d_head, n // devices, 1, 4)
     print(f"       ring: {traffic / 1e6:.2f} MB sent in all, by {devices} devices in {devices - 1} rounds")
 print(f"the fused kernel was {kernel}; one thread")
 
 # %% [markdown]
-# **What you should see** The largest tensor of *full* grows with $n^2$: twice the text, four times the megabytes.
-# *Fused* and *sliding* keep nothing that grows faster than $n$ (the block inside of a fused kernel is not seen from
-# outside; it is small). The ring's largest piece is the table divided by the square of the number of devices. Fused and
-# ring differ from full by rounding only, about a millionth. Grouped and sliding differ by whole numbers: they are other
-# models, to be trained as such. The random keys here say nothing about how good those are.
+# **What you should see** The memory of *full* grows with $n^2$: twice the text, four times the megabytes. That of
+# *fused* and *sliding* grows no faster than $n$. The ring's pieces are the table divided by the square of the number of
+# devices: they too grow with $n^2$, from far below. Fused and ring differ from full by rounding only, about a
+# millionth. Grouped and sliding differ by whole numbers: they are other models, to be trained as such. The random keys
+# here say nothing about how good those are.
 #
 # Now the time. On long texts *fused* is the fastest of the exact ones. *Grouped* saves keys and values, a quarter of
 # the bytes, and hardly any time here, since each query is still compared with each key. What it saves is memory and the

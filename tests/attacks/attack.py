@@ -32,7 +32,7 @@ from typing import Any
 from autograder.exercise import definitions
 
 FOLDER = Path(__file__).parent / "cases"
-CH02, CH06 = "ch02_scaled_dot_product", "ch06_decoder"
+CH02, CH06, M22 = "ch02_scaled_dot_product", "ch06_decoder", "m22_flash_attention"
 QUICK = 20.0
 KINDS = [
     "Forged results",

@@ -26,7 +26,7 @@ from nbgrader.api import Gradebook
 from nbgrader.server_extensions.formgrader import handlers
 
 from autograder.demo import fill
-from tests.attacks.attack import ATTEMPTS, CH02, CH06, Attack
+from tests.attacks.attack import ATTEMPTS, CH02, CH06, M22, Attack
 from tests.attacks.pages import Page
 from tests.grading.classroom import Classroom, Graded, slimmed, solved
 
@@ -95,12 +95,12 @@ class Target:
         self.canaries = {place: f"CANARY-{place}-{secrets.token_hex(8)}" for place in PLACES}
         os.environ["COURSE_CANARY"] = self.canaries["environment"]
         self.course = self.folder / "class"
-        self.classroom = Classroom(self.course, [CH02, CH06], CASE_SECONDS, CELL_SECONDS, LIMITS)
+        self.classroom = Classroom(self.course, [CH02, CH06, M22], CASE_SECONDS, CELL_SECONDS, LIMITS)
         self.ears = Ears()
         self._plant()
         self.classroom.submit(RIVAL, CH02, self.rivals_notebook())
         self.rival = self.classroom.grade(RIVAL, CH02)
-        self.honest = {lesson: self.bystander(lesson) for lesson in (CH06, CH02)}
+        self.honest = {lesson: self.bystander(lesson) for lesson in (CH06, M22, CH02)}
         self.pages = {lesson: Page(graded.feedback) for lesson, graded in self.honest.items()}
         self.formgrade_pages = {lesson: Page(self.formgrade(graded)) for lesson, graded in self.honest.items()}
 

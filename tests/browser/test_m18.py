@@ -32,7 +32,7 @@ def test_m18_a_model_writes_and_another_is_trained(open_lesson: OpenLesson) -> N
         lesson.picture(f"m18-{theme}-writer", WRITER)
     output.get_by_role("button", name="Whole line").press("Enter")
     expect(output.get_by_text("The line is complete.")).to_be_visible()
-    lesson.notebook.py(f"__import__('os').environ.update({FEWER}='110')")
+    lesson.notebook.py(f"__import__('os').environ.update({FEWER}='30')")
     cell = next(c["source"] for c in lesson.notebook.cells() if "results = plan(line), {}" in c["source"])
     cell = cell.partition("\n")[0]
     lesson.run(cell)

@@ -29,7 +29,7 @@ class Here:
     def __init__(self, namespace: dict[str, Any]):
         self.namespace = namespace
 
-    def ask(self, message: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, message: dict[str, Any], room_mb: int | None = None) -> dict[str, Any]:
         return runner.answer(message, self.namespace)
 
     def recovered(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+import triton
+import triton.language as tl
 
 from autograder.engine import Engine
 from autograder.exercise import Definition, case, exercise
@@ -11,7 +13,7 @@ from autograder.grading import grade
 from autograder.limits import Limits
 from course.checks.compare import close
 from course.checks.judge import Verdict
-from course.checks.script import grads, items, load, method, new
+from course.checks.script import grads, items, load, method, new, simulated
 
 FLOAT32 = close(1e-5, 1e-6, why="float32 sums of a few terms")
 
@@ -83,23 +85,43 @@ class Scale:
                 return x * self.gain.detach()
 
 
-@exercise(points=1, minutes=1, source="Triton's vector addition")
+@exercise(parts={"values": 1, "traffic": 1}, minutes=1, source="Triton's vector addition")
 class tripled:
-    """Three times a vector, by a Triton kernel."""
+    """Three times a row, by a Triton kernel."""
 
     tolerance = FLOAT32
 
     def cases(rng):
-        for n in (1, 64, 100):
-            yield case(torch.tensor(rng.standard_normal(n), dtype=torch.float32), label=f"{n} numbers")
+        for columns in (1, 64, 100):
+            x = torch.tensor(rng.standard_normal((3, columns)), dtype=torch.float32)
+            yield case(script=[simulated("tripled", "m22.launch_rows", x)], label=f"{columns} numbers a row")
+            limits = {"bytes": 2 * x.nbytes}
+            yield case(script=[simulated("tripled", "m22.launch_rows", x, limits=limits)], part="traffic")
 
     def reference(x):
         return x.double().mul(3).float()
 
     class misconceptions:
-        def twice(x):
-            """This is twice the vector."""
-            return 2 * x
+        @triton.jit
+        def twice(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
+            """This is twice the row."""
+            row, at = tl.program_id(0), tl.arange(0, BLOCK)
+            inside = at < columns
+            tl.store(out + row * out_row + at, 2 * tl.load(x + row * x_row + at, mask=inside), mask=inside)
+
+        @triton.jit
+        def unmasked(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
+            """Mask the load too."""
+            row, at = tl.program_id(0), tl.arange(0, BLOCK)
+            tl.store(out + row * out_row + at, 3 * tl.load(x + row * x_row + at), mask=at < columns)
+
+        @triton.jit
+        def read_twice(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
+            """Load each row once and keep it."""
+            row, at = tl.program_id(0), tl.arange(0, BLOCK)
+            inside = at < columns
+            tile = tl.load(x + row * x_row + at, mask=inside)
+            tl.store(out + row * out_row + at, 2 * tile + tl.load(x + row * x_row + at, mask=inside), mask=inside)
 
 
 RIGHT = {
@@ -115,20 +137,20 @@ class Scale(torch.nn.Module):
         return self.gain * x
 """,
     "tripled": """
-import torch
 import triton
 import triton.language as tl
-from kernels.simulator import simulate
+
+THREE = tl.constexpr(3.0)
 
 @triton.jit
-def _kernel(x, y, n, BLOCK: tl.constexpr):
-    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    tl.store(y + at, 3 * tl.load(x + at, mask=at < n), mask=at < n)
+def times(x, factor=THREE):
+    return factor * x  # a helper
 
-def tripled(x):
-    y = torch.empty_like(x)
-    simulate(_kernel, (triton.cdiv(len(x), 32),))(x, y, len(x), BLOCK=32)
-    return y
+@triton.jit
+def tripled(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
+    row, at = tl.program_id(0), tl.arange(0, BLOCK)
+    inside = at < columns
+    tl.store(out + row * out_row + at, times(tl.load(x + row * x_row + at, mask=inside)), mask=inside)
 """,
 }
 WRONG = {
@@ -150,7 +172,15 @@ WRONG = {
         "        return x * self.scale",
         "gain",
     ),
-    "a kernel that forgets a block": (tripled, RIGHT["tripled"].replace("triton.cdiv(len(x), 32)", "1"), "wrong value"),
+    "a kernel with a factor too small": (tripled, RIGHT["tripled"].replace("3.0", "2.0"), "wrong value"),
+    "a kernel that stores beside its row": (
+        tripled,
+        RIGHT["tripled"].replace(", mask=inside)\n", ")\n"),
+        "OutOfBounds: program (0, 0, 0), line",
+    ),
+    "a kernel that races": (tripled, RIGHT["tripled"].replace("row * out_row", "row * 0"), "Race: program (1, 0, 0)"),
+    "a kernel that calls Python": (tripled, RIGHT["tripled"].replace("factor * x", "tl.core.sys"), "is not Triton"),
+    "a function that is no kernel": (tripled, "def tripled(*args): pass", "write @triton.jit above its def"),
 }
 
 
@@ -173,6 +203,19 @@ def test_right_answers_of_every_kind_pass(engine: Engine, definition: Definition
     """A tuple for a list, another order of keys, another initial value: as good."""
     found = verdict(engine, definition, RIGHT[definition.name])
     assert found.passed, found
+
+
+@pytest.mark.slow
+def test_known_mistakes_in_kernels_have_their_hints(engine: Engine) -> None:
+    """Wrong values, what the simulator finds, and right values that moved too much."""
+    right = RIGHT["tripled"]
+    twice = verdict(engine, tripled, right.replace("3.0", "2.0"))
+    unmasked = verdict(engine, tripled, right.replace(", mask=inside))", "))"))
+    again = "times(tl.load(x + row * x_row + at, mask=inside)) + 0 * tl.load(x + row * x_row + at, mask=inside)"
+    wasteful = verdict(engine, tripled, right.replace("times(tl.load(x + row * x_row + at, mask=inside))", again))
+    assert [v.hint for v in (twice, unmasked, wasteful)] == list(tripled.hints.values())
+    assert [v.earned for v in (twice, unmasked, wasteful)] == [0, 0, 1]
+    assert "moved 36 bytes" in wasteful.first.difference.public
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ class InProcess:
     def __init__(self, **names):
         self.namespace = names
 
-    def ask(self, message):
+    def ask(self, message, room_mb=None):
         question = wire.decode(wire.encode(message))
         return wire.decode(wire.encode(runner.answer(question, self.namespace)))
 

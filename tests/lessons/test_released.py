@@ -22,7 +22,7 @@ from tests.lessons.tools import (
     solution_lines,
 )
 
-TRAINING = ("ch07_training", "ch09_moe_scaling", "ch10_composition")  # lessons whose experiments do
+TRAINING = ("ch07_training", "ch09_moe_scaling", "ch10_composition", "m18_multiply_cot")  # lessons whose experiments do
 OURS = ("/course/", "/autograder/", "/nbgrader/")
 
 UNSOLVED = re.compile("not (?:implemented|answered) yet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import linecache
 import re
 import textwrap
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ def misconception_lines(lesson: str) -> set[str]:
 
 def _code_lines(thing: Any) -> set[str]:
     """Lines of a function or class, as its author wrote them, without signature and docstring."""
-    text = textwrap.dedent(inspect.getsource(thing))
+    text = textwrap.dedent(inspect.getsource(getattr(thing, "fn", thing)))
     node = ast.parse(text).body[0]
     skip = {node.lineno} | set(range(node.lineno, node.body[0].lineno))
     if ast.get_docstring(node):
@@ -93,7 +94,9 @@ def namespace_of(lesson: str, text: str) -> dict[str, Any]:
     """The variables of a notebook in which every exercise is solved, but one answer cell holds `text`."""
     names: dict[str, Any] = {"__name__": "__main__"}
     for answer in [solved_imports(lesson), *solved(lesson).values(), text]:
-        exec(compile(answer, "<ipython-input>", "exec"), names)
+        file = f"<ipython-input-{len(linecache.cache)}>"  # Triton reads the text of its functions there
+        linecache.cache[file] = len(answer), None, answer.splitlines(keepends=True), file
+        exec(compile(answer, file, "exec"), names)
     return names
 
 

@@ -15,6 +15,7 @@ import triton.language as tl
 from triton.runtime.autotuner import Autotuner
 from triton.runtime.jit import JITFunction
 
+from kernels._backend import SIMULATED
 from kernels.simulator import Race, UnsupportedTriton, record, simulate
 from kernels.simulator.host import HostCopies
 from kernels.simulator.versions import interpreter, require_supported
@@ -57,7 +58,7 @@ def test_options_not_given_are_those_of_the_record_around():
         with pytest.raises(Race):
             simulate(race, (2,), races=True, requests=False)(torch.zeros(1))
         simulate(double_kernel, (1,), requests=False)(torch.zeros(4), 4)
-    assert [trace.requests is None for trace in traces] == [False, True]
+    assert [trace.requests is None for trace in traces] == [False, True, True]  # what failed left one too
 
 
 OWNERS = [tl, tl.core, tl.math, tl.tensor, tl.dtype, tl.core.tensor_descriptor_base, JITFunction, Autotuner]
@@ -229,3 +230,37 @@ def test_versions_that_are_tested(version):
 def test_versions_that_are_not(version):
     with pytest.raises(UnsupportedTriton, match=r"3\.6 to 3\.9; installed is .* pip install 'triton>=3\.6,<3\.10'"):
         require_supported(version)
+
+
+INSTALLED = """
+import threading, torch, triton, triton.language as tl
+from kernels.notebook import without_gpu
+from kernels.simulator import record
+
+assert without_gpu() and without_gpu()
+
+@triton.jit
+def increment(x, n, B: tl.constexpr):
+    i = tl.program_id(0) * B + tl.arange(0, B)
+    tl.store(x + i, tl.load(x + i, mask=i < n) + 1, mask=i < n)
+
+tuned = triton.autotune([triton.Config({"B": 32}), triton.Config({"B": 64})], key=["n"])(increment)
+xs = [torch.zeros(100) for _ in range(3)]
+threads = [threading.Thread(target=lambda x=x: [increment[(4,)](x, 100, B=32) for _ in range(3)]) for x in xs]
+[thread.start() for thread in threads]
+with record() as traces:
+    increment[(4,)](xs[0], 100, B=32)
+    tuned[lambda meta: (triton.cdiv(100, meta["B"]),)](xs[0], 100)
+[thread.join() for thread in threads]
+print([x.sum().item() for x in xs], len(traces))
+"""
+
+
+@pytest.mark.parametrize("interpret", ["0", "1"])
+def test_once_installed_every_launch_without_a_gpu_runs_here(tmp_path, interpret):
+    (tmp_path / "cell.py").write_text(INSTALLED)
+    environment = {**os.environ, "TRITON_INTERPRET": interpret}
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", tmp_path / "cell.py"], capture_output=True, text=True, env=environment
+    )
+    assert ran.stdout.splitlines() == [SIMULATED, "[500.0, 300.0, 300.0] 2"], ran.stderr

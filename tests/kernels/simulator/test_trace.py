@@ -127,20 +127,22 @@ def test_the_cache_needs_the_requests():
         copy(64).cache(1024, 1)
 
 
-def zeros(n: int) -> torch.Tensor:
-    """A tensor that begins at the beginning of a cache line."""
-    memory = torch.zeros(n + 32)
-    return memory[-memory.data_ptr() % 128 // 4 :][:n]
+def zeros(n: int, offset: int = 0) -> torch.Tensor:
+    """A tensor of its own, which begins some bytes after the beginning of a cache line."""
+    memory = bytearray(4 * n + 256)
+    start = -torch.frombuffer(memory, dtype=torch.uint8).data_ptr() % 128
+    return torch.frombuffer(memory, dtype=torch.float32, count=n, offset=start + offset)
 
 
-def reread(times: int, capacity: int):
+def reread(times: int, capacity: int, offset: int = 0):
     """What a cache of some bytes leaves of 1 KiB that is read several times."""
-    traced = simulate(reread_kernel, (1,), requests=True)(zeros(256), zeros(256), times, 256)
+    traced = simulate(reread_kernel, (1,), requests=True)(zeros(256, offset), zeros(256, offset), times, 256)
     return traced.cache(capacity, programs_at_once=1)
 
 
-def test_a_cache_that_is_large_enough_reads_once():
-    traffic = reread(4, 4096)
+@pytest.mark.parametrize("offset", [0, 4, 64])
+def test_a_cache_that_is_large_enough_reads_once_wherever_the_tensor_lies(offset):
+    traffic = reread(4, 4096, offset)
     assert traffic == (1024, 1024, 3 / 5)
 
 

@@ -24,8 +24,9 @@ def texts(lesson: str, definition: Definition) -> dict[str, str]:
 
 
 def _text(module: ModuleType, function: FunctionType, name: str) -> str:
-    own = textwrap.dedent(inspect.getsource(function))
-    return _imports(module) + _helpers(module) + re.sub(rf"\A(def|class) {function.__name__}\b", rf"\1 {name}", own)
+    own = textwrap.dedent(inspect.getsource(getattr(function, "fn", function)))  # of a Triton kernel its function
+    named = re.sub(rf"^(def|class) {function.__name__}\b", rf"\1 {name}", own, count=1, flags=re.MULTILINE)
+    return _imports(module) + _helpers(module) + named
 
 
 def _imports(module: ModuleType) -> str:
@@ -35,5 +36,6 @@ def _imports(module: ModuleType) -> str:
 
 
 def _helpers(module: ModuleType) -> str:
-    found = [f for f in vars(module).values() if isinstance(f, FunctionType) and f.__module__ == module.__name__]
+    functions = [getattr(thing, "fn", thing) for thing in vars(module).values()]
+    found = [f for f in functions if isinstance(f, FunctionType) and f.__module__ == module.__name__]
     return "".join(inspect.getsource(f) + "\n\n" for f in found)

@@ -35,6 +35,15 @@ class chain_of_thought:
             parts.append(text if i == 0 else text + "=" + write_backwards(total, digits + 1 + i))
         return "+".join(parts)
 
+    def running_total(x, y, digits):
+        total = x * (y % 10)
+        text = write_backwards(total, digits + 1)
+        for place in range(1, digits):
+            row, width = x * (y // 10**place % 10) * 10**place, digits + 1 + place
+            total += row
+            text += f"+{write_backwards(row, width)}={write_backwards(total, width)}"
+        return text
+
     def accumulated(x, y, digits):
         rows = [x * (y // 10**i % 10) * 10**i for i in range(digits)]
         text = f"{rows[0]:0{digits + 1}d}"[::-1]

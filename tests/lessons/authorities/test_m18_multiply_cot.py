@@ -131,13 +131,14 @@ def test_m18_the_lesson_trains_the_very_model_that_is_recorded():
     trial = Trial("", partial(m18.product_line, digits=2), share=0.5, steps=600, extra=400)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(training.FEWER, "3")
-        theirs, _ = train_lab.trained(seed=0)
+        theirs, _ = train_lab.trained(train_lab.PLANS["two_digits"], seed=0)
         ours = run_trial(trial, ENCODE, m18.masked_targets)
     assert ours.model.config == theirs.config
     for (name, a), b in zip(ours.model.state_dict().items(), theirs.state_dict().values(), strict=True):
         assert torch.equal(a, b), name
     recipe = models.record("lab_two_digits")["recipe"]
-    assert (recipe["steps"], recipe["extra"], recipe["batch"], recipe["share_of_pairs"]) == (600, 400, trial.batch, 0.5)
+    assert (recipe["steps"], recipe["extra"], recipe["batch"]) == (600, 400, trial.batch)
+    assert (trial.share, train_lab.SHARE) == (0.5, 0.5)
 
 
 def test_m18_heads_of_the_shipped_model_look_where_the_lesson_says():
@@ -156,7 +157,14 @@ def test_m18_what_the_lesson_says_of_the_recorded_runs():
     rows = {row["text"]: row for row in models.record("m18_runs")["rows"]}
     assert list(rows) == list(m18.plan(m18.product_line))
     assert all(0.7e6 < row["tokens"] < 1e6 for row in rows.values())
-    gaps = {name: row["trained on"] - row["held out"] for name, row in rows.items()}
+    held = {name: row["held out"] for name, row in rows.items()}
     steps = [name for name in rows if name.startswith("steps")]
-    assert max(gaps[name] for name in steps) < 0.1 < min(gaps[name] for name in rows if name not in steps)
+    assert min(held[name] for name in steps) > 0.9 > 0.4 > max(held[name] for name in rows if name not in steps)
+    assert held["steps, numbers forwards"] < held["steps, numbers backwards"]
+    small, wide = rows["steps backwards, half as wide"], rows["answer alone, 2 times as wide"]
+    assert small["parameters"] < 0.27 * rows["answer alone"]["parameters"]
+    assert wide["parameters"] > 3.9 * rows["answer alone"]["parameters"]
+    assert (wide["trained on"] > 0.99, 0.2 < wide["held out"] < 0.3) == (True, True)
+    assert max(held["answer alone, 2 times as wide"], held["answer alone, 2 times as deep"]) < 1 / 3
+    assert held["answer alone, 2.5 times the pairs"] < 1 / 3
     assert GLANCE == 500

@@ -1,0 +1,19 @@
+"""Tries: a kernel with a tile of a terabyte. Must: earn nothing, and cost no memory."""
+
+KIND = "Floods and bombs"
+LESSON = "m22_flash_attention"
+ANSWERS = {
+    "m22.softmax_kernel": """
+import triton
+import triton.language as tl
+
+@triton.jit
+def softmax_kernel(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
+    big = tl.zeros([1 << 38], tl.float32)
+    row, at = tl.program_id(0), tl.arange(0, BLOCK)
+    scores = tl.load(x + row * x_row + at, mask=at < columns, other=-float("inf"))
+    powers = tl.exp(scores - tl.max(scores, 0))
+    tl.store(out + row * out_row + at, powers / tl.sum(powers, 0), mask=at < columns)
+"""
+}
+SAYS = {"m22.softmax_kernel": "raised|memory|took longer"}

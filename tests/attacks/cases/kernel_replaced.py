@@ -1,0 +1,20 @@
+"""Tries: replaces its kernel's run method after the definition. Must: be refused, and told why."""
+
+KIND = "Forged results"
+LESSON = "m22_flash_attention"
+ANSWERS = {
+    "m22.softmax_kernel": """
+import triton
+import triton.language as tl
+
+@triton.jit
+def softmax_kernel(x, out, columns, x_row, out_row, BLOCK: tl.constexpr):
+    row, at = tl.program_id(0), tl.arange(0, BLOCK)
+    scores = tl.load(x + row * x_row + at, mask=at < columns, other=-float("inf"))
+    powers = tl.exp(scores - tl.max(scores, 0))
+    tl.store(out + row * out_row + at, powers / tl.sum(powers, 0), mask=at < columns)
+
+softmax_kernel.run = lambda *args, **named: None
+"""
+}
+SAYS = {"m22.softmax_kernel": "is changed after its definition"}
