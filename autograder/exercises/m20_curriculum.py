@@ -227,6 +227,7 @@ class curriculum_batch:
         yield case(script=_batch(seed, 40, PLAN, 6, 0.5), label="the first stage: nothing to rehearse")
         yield case(script=_batch(seed, 100, PLAN, 10, 0.3), label="the first step of the second stage")
         yield case(script=_batch(seed, 99, PLAN, 10, 0.3), label="the last step of the first stage")
+        yield case(script=_batch(seed, 230, PLAN, 8, 0.25), label="near the end of the second stage")
         yield case(script=_batch(seed, 300, PLAN, 12, 0.45), label="the third stage, 5 pairs to rehearse")
         yield case(script=_batch(seed, 250, PLAN, 12, 0.5), label="the first step of the third stage")
         yield case(script=_batch(seed, 1230, PLAN, 8, 0.25), label="after the end of the last stage")
@@ -587,6 +588,8 @@ class first_fault:
         right = _line(123, 456, 3)  # 123*456=8370+05160=88860+002940=880650;056088
         yield case(right, right, label="a faultless line")
         yield case(right[:9] + "4" + right[10:], right, label="a digit of row 1")
+        yield case(right[:11] + "1" + right[12:], right, label="the last digit of row 1")
+        yield case(right[:23] + "1" + right[24:], right, label="the last digit of sum 2")
         yield case(right[:14] + "9" + right[15:], right, label="a digit of row 2")
         yield case(right[:19] + "7" + right[20:], right, label="a digit of sum 2")
         yield case(right[:26] + "5" + right[27:31] + "1" + right[32:], right, label="digits of row 3 and sum 3")

@@ -200,7 +200,7 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
 ways = (given.PADDED, plots.VALUE), (given.NOT_REHEARSED, plots.QUERY), (given.NOT_PADDED, plots.KEY)
 for name, colour in ways:
     regime = given.plan(setting, Drawer(0, hidden), mine)[name]
-    papers = given.papers(setting, asked, mine, padded=name == given.PADDED)
+    papers = given.papers(setting, asked, mine, padded=name != given.NOT_PADDED)
     curves = training_curves(name, setting.steps).start()
     run = follow(name, setting, regime, papers, encode, masked_targets, curves).run
     curves.finish()
