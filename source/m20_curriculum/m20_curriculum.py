@@ -514,7 +514,13 @@ print(table(books.values()))
 print(given.summary(models.record("m20_runs")))
 
 # %% [markdown]
-# **What you should see** With RoPE, everything is far slower in this text of fixed width: plain training ends with
+# **What you should see** Over three seeds the order is the same. The curricula end with about 80 % of even pairs, and
+# 54 % without padding, where plain training has 98 %; rehearsal changes nothing. The error book has most of even pairs,
+# and of those with many carries about 95 % to plain training's 80 %. Half with many carries has 89 % of those, and
+# about as many even ones as plain training, as far as seeds can tell; what it pays with is near the top, where it falls
+# behind.
+#
+# With RoPE, everything is far slower in this text of fixed width: plain training ends with
 # about 12 % of even pairs where learned positions reach 99 %. The order is the same: even pairs from the start, then
 # the padded curriculum, then the one without padding, and of the latter nothing of one digit survives the change. So
 # RoPE, which knows distances only, does not spare a curriculum the padding: the distances change as well.
