@@ -39,6 +39,7 @@ __all__ = [
     "cross_attention_map",
     "dot_product_plane",
     "encoder_steps",
+    "error_book",
     "far_dial",
     "gelu_curve",
     "head_flow",
@@ -77,6 +78,7 @@ __all__ = [
 # These need torch, which takes a second to import: the chapters in NumPy do without.
 LATER = {
     "batch_cache_lab": "batch_cache",
+    "error_book": "mistakes",
     "far_dial": "beyond",
     "induction_stripe": "stripe",
     "kv_cache_lab": "cache_growth",
