@@ -3,6 +3,7 @@
     python tools/train_lab.py                      all of them, seed 0
     python tools/train_lab.py two_digits --seed 1  one of them
     python tools/train_lab.py two_digits --seeds 10    how ten trainings end, seeds 0 to 9: a record, and no model
+    python tools/train_lab.py two_digits_large --device cuda    on a GPU, compiled and in bfloat16
 
 two_digits        102,144 parameters, half of the 10,000 products of two digits, until all 10,000 are right: a minute
 two_digits_large  4.7 million parameters, the same data and the same end: 20 minutes on 2 cores
@@ -21,6 +22,7 @@ import argparse
 import json
 import platform
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,6 +40,7 @@ from course.lab.training import Batch, Recipe, Run, drawn, train
 UNFINISHED = Path(__file__).parents[1] / "build"  # interrupted runs are kept there
 SHARE = 0.5  # of the pairs of two digits are trained on; and of the pairs of four digits, so many are of hard kinds
 TESTED = 10_000  # pairs of four digits of each kind
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, help="how many seeds to train, from 0 on; no model is written")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", type=torch.device, default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     if unknown := set(options.models) - set(PLANS):
         parser.error(f"there is no model {', '.join(sorted(unknown))}; there are {', '.join(PLANS)}")
@@ -142,15 +146,17 @@ def main() -> None:
     UNFINISHED.mkdir(exist_ok=True)
     for name in options.models or PLANS:
         if options.seeds:
-            print(summary(several(name, options.seeds)))
+            print(summary(several(name, options.seeds, device=options.device)))
         else:
-            one(name, options.seed)
+            one(name, options.seed, options.device)
 
 
-def one(name: str, seed: int) -> None:
+def one(name: str, seed: int, device: torch.device = CPU) -> None:
     """Train a model that is shipped, and write it if it reaches its aim."""
     plan, checkpoint = PLANS[name], UNFINISHED / f"lab_{name}_{seed}.pt"
-    model, run = trained(plan, seed, checkpoint)
+    started = time.perf_counter()
+    model, run = trained(plan, seed, checkpoint, device)
+    print(f"{time.perf_counter() - started:.1f} s by the clock on {processor(device)}")
     record = recorded(name, model, run, seed)
     checkpoint.unlink(missing_ok=True)
     print({key: record[key] for key in ("seed", "steps", "tokens", "cpu_seconds", "right", "right_of_unseen")})
@@ -160,15 +166,15 @@ def one(name: str, seed: int) -> None:
     print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 
-def several(name: str, count: int, folder: Path = models.FOLDER) -> dict[str, Any]:
+def several(name: str, count: int, folder: Path = models.FOLDER, device: torch.device = CPU) -> dict[str, Any]:
     """The record of the trainings with seeds 0 to count - 1; it is written after each of them."""
     plan, file = PLANS[name], folder / f"lab_{name}_seeds.json"
-    about = {"command": f"python tools/train_lab.py {name} --seeds {count}", **made_with(plan)}
+    about = {"command": f"python tools/train_lab.py {name} --seeds {count}", **made_with(plan, device)}
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     runs = before["runs"] if before.get("recipe") == about["recipe"] else []
     for seed in sorted(set(range(count)) - {run["seed"] for run in runs}):
         checkpoint = UNFINISHED / f"lab_{name}_{seed}.pt"
-        found = recorded(name, *trained(plan, seed, checkpoint), seed)
+        found = recorded(name, *trained(plan, seed, checkpoint, device), seed)
         runs.append({key: found[key] for key in ("seed", "steps", "tokens", "cpu_seconds", "right")})
         runs.sort(key=lambda run: run["seed"])
         file.write_text(json.dumps(about | {"runs": runs}, indent=1) + "\n", encoding="utf-8")
@@ -195,9 +201,11 @@ def summary(record: dict[str, Any]) -> str:
     ])  # fmt: skip
 
 
-def trained(plan: Plan, seed: int, checkpoint: Path | None = None) -> tuple[Decoder, Run]:
+def trained(
+    plan: Plan, seed: int, checkpoint: Path | None = None, device: torch.device = CPU
+) -> tuple[Decoder, Run]:  # fmt: skip
     """A model trained by a plan; the seed decides its first weights, which pairs it sees, and their order."""
-    model = Decoder(plan.config, seed)
+    model = Decoder(plan.config, seed).to(device)
     run = train(model, plan.recipe, plan.batch(plan, seed), plan.errors(plan, seed), checkpoint)
     return model.half().float() if plan.half else model, run
 
@@ -222,19 +230,26 @@ def recorded(name: str, model: Decoder, run: Run, seed: int) -> dict[str, Any]:
         "right": {kind: [score.right, score.total] for kind, score in scores.items()},
         "right_of_unseen": {kind: [count - failed[kind], count] for kind, count in unseen.items()},
         "checks": [{key: round(value, 1) for key, value in check.items()} for check in run.checks],
-        **made_with(plan),
+        **made_with(plan, model.head.weight.device),
     }  # fmt: skip
 
 
-def made_with(plan: Plan) -> dict[str, Any]:
+def made_with(plan: Plan, device: torch.device) -> dict[str, Any]:
     """The recipe, the data and the machine."""
     return {
         "recipe": asdict(plan.recipe) | {"batch": plan.batch_size},
         "data": " ".join(plan.batch.__doc__.split()),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "processor": f"CPU, float32, threads: {torch.get_num_threads()}",
+        "processor": processor(device),
     }
+
+
+def processor(device: torch.device) -> str:
+    """Where a model is trained, and in which arithmetic."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, bfloat16, compiled"
+    return f"CPU, float32, threads: {torch.get_num_threads()}"
 
 
 if __name__ == "__main__":

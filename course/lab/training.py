@@ -76,10 +76,11 @@ def train(
     """Train until an evaluation finds no error, or all steps are done; the model is changed in place.
 
     With `checkpoint` all is kept in that file at every evaluation, and a run that finds it goes on from there. On a GPU
-    the products are in bfloat16, elsewhere all is float32. Raises ValueError if the file is of another recipe or model.
+    the model is compiled and its products are in bfloat16; elsewhere it runs as it is, in float32. Raises ValueError if
+    the file is of another recipe or model.
     """
     device = model.head.weight.device
-    optimisers = optimisers_of(model, recipe)
+    optimisers, forward = optimisers_of(model, recipe), compiled(model, device)
     run = resumed(checkpoint, model, recipe, optimisers) or Run()
     last = min(recipe.steps + recipe.extra, int(os.environ.get(FEWER, sys.maxsize)))
     with tqdm(total=last, initial=run.step, disable=not bar, unit="step") as shown:
@@ -88,7 +89,7 @@ def train(
             set_rates(optimisers, rate(run.step, recipe))
             inputs, targets, *places = (t.to(device) for t in batch(run.step))
             with precision(device):
-                loss = F.cross_entropy(model(inputs, None, None, *places).flatten(0, 1), targets.flatten())
+                loss = F.cross_entropy(forward(inputs, None, None, *places).flatten(0, 1), targets.flatten())
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
             for optimiser in optimisers:
@@ -117,6 +118,14 @@ def drawn(inputs: Tensor, targets: Tensor, size: int, seed: int) -> Batch:
         return inputs[rows], targets[rows]
 
     return batch
+
+
+def compiled(model: Decoder, device: torch.device) -> Callable[..., Tensor]:
+    """The model as one program on a GPU, where launching its many small kernels would take most of the time.
+
+    On a CPU it is as it is: compiling would take longer than most of the laboratory's trainings.
+    """
+    return torch.compile(model) if device.type == "cuda" else model
 
 
 def precision(device: torch.device) -> AbstractContextManager:

@@ -66,6 +66,23 @@ def test_a_batch_may_say_where_its_tokens_stand():
     assert plain != spread
 
 
+@pytest.mark.slow
+def test_on_a_gpu_it_would_be_one_program_that_learns_the_same(monkeypatch):
+    """Compiled as for a GPU, forwards and backwards, but run here: no part of the model is left out of the program."""
+    original, compiled = torch.compile, training.compiled
+    monkeypatch.setattr(torch, "compile", lambda model: original(model, fullgraph=True, backend="aot_eager"))
+    as_it_is = train(Decoder(CONFIG), Recipe(steps=3), BATCH, lambda _: 1, bar=False)
+    monkeypatch.setattr(training, "compiled", lambda model, device: compiled(model, torch.device("cuda")))
+    one_program = train(Decoder(CONFIG), Recipe(steps=3), BATCH, lambda _: 1, bar=False)
+    torch._dynamo.reset()
+    assert one_program.losses == pytest.approx(as_it_is.losses, rel=1e-5)
+
+
+def test_on_a_cpu_it_is_as_it_is():
+    model = Decoder(CONFIG)
+    assert training.compiled(model, torch.device("cpu")) is model
+
+
 def test_it_ends_with_a_check_though_something_is_wrong():
     run = train(Decoder(CONFIG), Recipe(steps=5, extra=2, check_every=3), BATCH, lambda _: 9, bar=False)
     assert (run.step, run.errors) == (7, 9)
