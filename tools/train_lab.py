@@ -142,6 +142,8 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.models) - set(PLANS):
         parser.error(f"there is no model {', '.join(sorted(unknown))}; there are {', '.join(PLANS)}")
+    if options.device.type == "cuda" and not torch.cuda.is_available():
+        parser.error("torch finds no GPU here; leave --device out to train on the CPU")
     torch.set_num_threads(options.threads)
     UNFINISHED.mkdir(exist_ok=True)
     for name in options.models or PLANS:
