@@ -112,8 +112,9 @@ def wrong_answer(question: Question) -> str | list[str]:
 def misconception_text(definition: Definition, name: str | None = None) -> str:
     """A misconception (the first by default) as a student would have it in a cell."""
     wrong = definition.misconceptions[name or next(iter(definition.misconceptions))]
-    text = textwrap.dedent(inspect.getsource(getattr(wrong, "fn", wrong)))  # of a Triton kernel its function
-    helpers = _helpers(inspect.getmodule(definition.cases))
+    function = getattr(wrong, "fn", wrong)  # of a Triton kernel
+    text = textwrap.dedent(inspect.getsource(function))
+    helpers = _helpers(inspect.getmodule(function))
     return helpers + re.sub(rf"^def {wrong.__name__}\(", f"def {definition.name}(", text, flags=re.MULTILINE)
 
 

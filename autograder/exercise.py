@@ -254,16 +254,20 @@ def lessons() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(exercises.__path__))
 
 
-def kernel_of(text: str, name: str, hint: str) -> Any:
-    """The @triton.jit function `name` of a text that Python finds again, as Triton wants; `hint` is its docstring."""
+def kernel_of(text: str, template: Any, hint: str) -> Any:
+    """The kernel of another text, in the place of `template` in its module; `hint` is its docstring.
+
+    The text is one that Python finds again, as Triton wants.
+    """
     import triton
 
     file = f"<kernel {hashlib.sha256(text.encode()).hexdigest()[:12]}>"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    names = {"__name__": __name__, "triton": triton, "tl": triton.language}
+    names = {"__name__": template.fn.__module__, "triton": triton, "tl": triton.language}
     exec(compile(text, file, "exec"), names)
-    names[name].__doc__ = hint
-    return names[name]
+    kernel = names[template.__name__]
+    kernel.__doc__ = hint
+    return kernel
 
 
 def _id(body: type) -> str:

@@ -101,8 +101,13 @@ def call():
 tried(call)
 """, judge="unheard"),
     Probe("namespaces", "list other processes", """
+def command_line(process):
+    try:
+        return open(f"/proc/{process}/cmdline").read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""  # it has ended meanwhile
 def others():
-    found = [open(f"/proc/{p}/cmdline").read() for p in os.listdir("/proc") if p.isdigit()]
+    found = [command_line(p) for p in os.listdir("/proc") if p.isdigit()]
     if not any(MARK in line for line in found):
         raise LookupError("not among " + str(len(found)))
 tried(others)

@@ -1379,7 +1379,7 @@ TILES_ONCE = {
 def _flawed(template, flaw, hint):
     """The kernel `template` with one flaw, chosen by its last constexpr: a kernel of its own, with a text of its own."""
     text = inspect.getsource(template.fn).replace("FLAW: tl.constexpr", f'FLAW: tl.constexpr = "{flaw}"')
-    return kernel_of(text, template.__name__, hint)
+    return kernel_of(text, template, hint)
 
 
 def _tensor(rng, *shape, scale=1.0, mean=0.0, dtype=torch.float32):

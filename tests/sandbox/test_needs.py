@@ -60,7 +60,7 @@ PAIRS = "import numpy as np\ndef pair_sums(x):\n    return {}.sum(1)"
 FORGED = """
 import numpy as np
 from course.checks import needs
-needs.with_memory = lambda run: needs.Measured(run(), {"peak_bytes": 10})
+needs.with_memory = lambda run, most: needs.Measured(run(), {"peak_bytes": 10})
 room = np.ones((8000, 8000)) if REUSED else None
 def pair_sums(x):
     if len(x) < 100:
