@@ -13,6 +13,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from course.lab import models
+from course.lab.echo import GOALS
+from course.supplied import m19, m20
 from tools import train_lab
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
@@ -44,6 +46,8 @@ def page() -> str:
         HEAD, *(_model(name, record) for name, record in records.items()),
         TESTED, *(row for name, record in records.items() for row in _tested(name, record)),
         "", *_seeds(models.record("lab_two_digits_seeds")),
+        "", *_positions(models.record("m19_runs")),
+        "", *_reading(models.record("m20_runs")),
     ]) + "\n"  # fmt: skip
 
 
@@ -68,8 +72,34 @@ def _share(right: int, total: int) -> str:
 
 def _seeds(record: dict[str, Any]) -> list[str]:
     title = "## The small model, seed by seed\n"
-    return [title, f"`{record['command']}`; {record['processor']}, torch {record['torch']}.\n",
-            train_lab.summary(record)]  # fmt: skip
+    return [title, _made_by(record, record["command"]) + "\n", train_lab.summary(record)]
+
+
+def _positions(record: dict[str, Any]) -> list[str]:
+    race = [
+        f"{one['positions']:<38}{one['seed']:>4}" + "".join(f"{step or 'never':>9}" for step in one["reached at"])
+        for one in record["race"]
+    ]
+    return [
+        "## Positions, as in m19\n", _made_by(record, record["command"]), "",
+        "The share of faultless sums, by the numbers' digits:\n",
+        "```text", m19.table(record["additions"]), "```\n",
+        "The step at which so many letters of a text that repeats itself were recalled:\n",
+        "```text", f"{'':<38}seed" + "".join(f"{goal:>9.0%}" for goal in GOALS), *race, "```",
+    ]  # fmt: skip
+
+
+def _reading(record: dict[str, Any]) -> list[str]:
+    commands = (f"python tools/measure_m20.py --digits {n} --seeds {seeds}" for n, seeds in ((2, 3), (3, 1)))
+    return [
+        "## What is read and in which order, as in m20\n",
+        _made_by(record, *commands), "", "Shares of right answers, means over the seeds:\n",
+        "```text", m20.summary(record), "```",
+    ]  # fmt: skip
+
+
+def _made_by(record: dict[str, Any], *commands: str) -> str:
+    return f"{' and '.join(f'`{command}`' for command in commands)}; {record['processor']}, torch {record['torch']}."
 
 
 def main() -> None:
