@@ -316,7 +316,7 @@ def _scores(rotate, q, k, positions, speeds, key_positions=None):
 
 @exercise(points=2, minutes=10, source="Su et al. 2021, RoFormer, section 3.1: the property from which RoPE is derived")
 class shift_gap:
-    """The relative-shift property as a test: how far do scores move when all positions move together?"""
+    """The relative-shift property as a test: how far scores move when all positions move together."""
 
     tolerance = close(1e-3, 1e-4, why="a rotation that is right leaves differences of rounding, in float32")
 
@@ -502,8 +502,9 @@ class yarn_speeds:
         yield case(_speeds(32).float(), 8.0, 512, label="16 pairs trained on 512 positions, the usual bounds")
         yield case(_speeds(12, 500.0).float(), 2.5, 100, 1.0, 6.0, label="6 pairs of base 500")
         yield case(_speeds(2).float(), 3.0, 40, 1.0, 12.0, label="a single pair, between the bounds")
-        yield case(_speeds(20).float(), float(rng.uniform(3, 9)), int(rng.integers(150, 300)), 2.0, 20.0,
-                   label="a random factor and length")  # fmt: skip
+        speeds = _speeds(20, float(rng.uniform(2e3, 2e4))).float()
+        yield case(speeds, float(rng.uniform(3, 9)), int(rng.integers(150, 300)), 2.0, 20.0,
+                   label="a random base, factor and length")  # fmt: skip
 
     def reference(speeds, factor, trained, slow=1.0, fast=32.0):
         mixed = []
