@@ -133,7 +133,7 @@ def rotate_complex(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
     """
     ### BEGIN SOLUTION
     angles = positions[..., None] * speeds
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
     ### END SOLUTION
 
@@ -168,7 +168,9 @@ rotation_dial(rotate_complex)
 #
 # $$\text{left}' = \text{left} \cos - \text{right} \sin \qquad \text{right}' = \text{left} \sin + \text{right} \cos$$
 #
-# with `left = x[..., :d // 2]` and `right = x[..., d // 2:]`, and the angles of pair $i$ for entry $i$ of both.
+# with `left = x[..., :d // 2]` and `right = x[..., d // 2:]`, and the angles of pair $i$ for entry $i$ of both. In one
+# line, with the angles once for each half: $x' = x \cos + (-\text{right}, \text{left}) \sin$. That is the
+# `rotate_half` which you find in the code of many models.
 #
 # {{m19.rotate_halves}}
 
@@ -188,10 +190,9 @@ def rotate_halves(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
     tensor([[0.5403, 0.9950, 0.8415, 0.0998]])
     """
     ### BEGIN SOLUTION
-    angles = positions[..., None] * speeds
+    angles = positions[..., None] * torch.cat([speeds, speeds])
     left, right = x.chunk(2, dim=-1)
-    cos, sin = angles.cos(), angles.sin()
-    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+    return x * angles.cos() + torch.cat([-right, left], dim=-1) * angles.sin()
     ### END SOLUTION
 
 
@@ -199,7 +200,7 @@ def rotate_halves(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
 # <details><summary>Hint</summary>
 #
 # `x.chunk(2, dim=-1)` gives both halves; `torch.cat([...], dim=-1)` puts two halves behind one another. Both new halves
-# need both old ones.
+# need both old ones. For the one line, the angles of both halves are `torch.cat([speeds, speeds])` times the positions.
 # </details>
 #
 # > **Key insight.** RoPE is a turn of pairs. *Which* entries are a pair is a convention, and the weights are trained
@@ -412,9 +413,7 @@ def ntk_speeds(d: int, factor: float, base: float = 10000.0) -> Tensor:
 
 
 # %% exercise="m19.yarn_speeds"
-def yarn_speeds(
-    speeds: Tensor, factor: float, trained: int, slow: float = 1.0, fast: float = 32.0
-) -> tuple[Tensor, float]:
+def yarn_speeds(speeds: Tensor, factor: float, trained: int, slow: float, fast: float) -> tuple[Tensor, float]:
     """Speeds of YaRN, and the factor for queries and keys.
 
     Args:
@@ -434,7 +433,7 @@ def yarn_speeds(
     ### BEGIN SOLUTION
     turns = trained * speeds / (2 * math.pi)
     share = ((turns - slow) / (fast - slow)).clamp(0, 1)
-    return share * speeds + (1 - share) * speeds / factor, 0.1 * math.log(factor) + 1
+    return torch.lerp(speeds / factor, speeds, share), 0.1 * math.log(factor) + 1
     ### END SOLUTION
 
 
@@ -447,6 +446,10 @@ def yarn_speeds(
 # <details><summary>Hint 2: cutting off</summary>
 #
 # `tensor.clamp(0, 1)` makes everything below 0 a 0 and everything above 1 a 1.
+# </details>
+# <details><summary>Hint 3: mixing</summary>
+#
+# The mix is written above. `torch.lerp(a, b, share)` says the same in one word: (1 - share) a + share b.
 # </details>
 
 # %% demonstration=true
