@@ -201,6 +201,10 @@ class rotate_complex:
             a = _angles(positions, speeds)
             return _neighbours(x, a) * a.repeat_interleave(2, -1)
 
+        def real_exponent(x, positions, speeds):
+            """You multiply by e to the power of the angle, a real number. The exponent needs its i: `torch.exp(1j * angles)`."""
+            return x * _angles(positions, speeds).exp().repeat_interleave(2, -1)
+
         def stretched(x, positions, speeds):
             """You multiply each pair by its angle, a real number: that stretches. To turn, multiply by cos(angle) + i sin(angle)."""
             return x * _angles(positions, speeds).repeat_interleave(2, -1)
@@ -350,6 +354,12 @@ class rotate_halves:
             a = _angles(positions, speeds)
             return x * torch.cat([a.cos()] * 2, -1) + swapped * torch.cat([a.sin()] * 2, -1)
 
+        def minus_in_both(x, positions, speeds):
+            """Both of your halves have a minus. Only the first has one: left cos - right sin; the second adds."""
+            left, right = x.double().chunk(2, -1)
+            cos, sin = _angles(positions, speeds).cos(), _angles(positions, speeds).sin()
+            return torch.cat([left * cos - right * sin, left * sin - right * cos], -1)
+
         def swapped_without_minus(x, positions, speeds):
             """You swap the halves before you multiply by the sine; one of them needs a minus, too: (-right, left)."""
             a = torch.cat([_angles(positions, speeds)] * 2, -1)
@@ -479,6 +489,12 @@ class shift_gap:
             return float((_scores(rotate, q, k, positions + shift, speeds)
                           - _scores(rotate, q, k, positions, speeds)).abs().sum())  # fmt: skip
 
+        def own_rotation(rotate, q, k, positions, speeds, shift):
+            """You turn by your own rotation, whatever is to be tested. Call `rotate`, the argument."""
+            turn = lambda x, places, speeds: _neighbours(x, _angles(places, speeds)).float()  # noqa: E731
+            return float((_scores(turn, q, k, positions + shift, speeds)
+                          - _scores(turn, q, k, positions, speeds)).abs().max())  # fmt: skip
+
         def smallest(rotate, q, k, positions, speeds, shift):
             """You take the smallest difference. One score that changes is enough: take the largest."""
             return float((_scores(rotate, q, k, positions + shift, speeds)
@@ -577,6 +593,14 @@ class ntk_speeds:
         def product_without_power(d, factor, base=10000.0):
             """You multiply by d / (d - 2). It is an exponent: `factor ** (d / (d - 2))`."""
             return _speeds(d, base * factor * d / (d - 2))
+
+        def brackets_forgotten(d, factor, base=10000.0):
+            """`factor ** d / (d - 2)` divides the power. The whole fraction is the exponent: put it into brackets."""
+            return _speeds(d, base * factor**d / (d - 2))
+
+        def speeds_divided(d, factor, base=10000.0):
+            """You divide all speeds by the power. It multiplies the base: then pair 0 keeps its speed 1."""
+            return _speeds(d, base) / factor ** (d / (d - 2))
 
         def quotient_to_the_factor(d, factor, base=10000.0):
             """You raise d / (d - 2) to the power of the factor. The other way round: the factor to the power of d / (d - 2)."""
@@ -702,6 +726,11 @@ class yarn_speeds:
         def share_falls(speeds, factor, trained, slow, fast):
             """Your share has the wrong sign: it is 0 at `slow` turns and grows to 1 at `fast`: (turns - slow) / (fast - slow)."""
             keep = ((slow - _turns(speeds, trained)) / (fast - slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def share_without_brackets(speeds, factor, trained, slow, fast):
+            """Your share lacks brackets: `turns - slow / fast - slow` divides slow by fast first."""
+            keep = (_turns(speeds, trained) - slow / fast - slow).clamp(0, 1)
             return _yarn(speeds, factor, trained, slow, fast, keep=keep)
 
         def share_upside_down(speeds, factor, trained, slow, fast):
