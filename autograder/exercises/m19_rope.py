@@ -1011,5 +1011,5 @@ class why_it_extrapolates:
     )
     d = (
         "More parameters than a model that adds 6 digits needs.",
-        "The runs of the table have the same size; what differs is the places and the text.",
+        "All runs with columns and RoPE have the same size; what differs is their text. The largest models, counted through, fail at 4 digits.",
     )
