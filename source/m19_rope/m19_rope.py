@@ -166,10 +166,11 @@ rotation_dial(rotate_complex)
 # checkpoints uses real numbers, and it pairs other entries: $i$ with $i + d/2$ (**half-split**). Then the two parts of
 # all pairs are two halves of the vector, each in one piece:
 #
-# $$\text{left}' = \text{left} \cos - \text{right} \sin \qquad \text{right}' = \text{left} \sin + \text{right} \cos$$
+# $$\text{left}' = \text{left} \cos{} - \text{right} \sin \qquad
+# \text{right}' = \text{left} \sin{} + \text{right} \cos$$
 #
 # with `left = x[..., :d // 2]` and `right = x[..., d // 2:]`, and the angles of pair $i$ for entry $i$ of both. In one
-# line, with the angles once for each half: $x' = x \cos + (-\text{right}, \text{left}) \sin$. That is the
+# line, with the angles once for each half: $x' = x \cos{} + (-\text{right}, \text{left}) \sin$. That is the
 # `rotate_half` which you find in the code of many models.
 #
 # {{m19.rotate_halves}}
@@ -311,7 +312,7 @@ for name, rotate in suspects.items():
 rotate, speeds_of = working("m19.rotate_complex", "m19.rope_speeds")
 figure, axes = plt.subplots()
 for positions, colour, marker in (("learned", plots.KEY, "s"), ("rope", plots.ATTENTION, "o")):
-    curves = training_curves(f"Positions: {positions}", RACE).start()
+    curves = training_curves(f"Positions: {positions}", RACE, "letters recalled").start()
     racer, run = train_echo(turning(rotate, speeds_of(24)), RACE, watch=curves, positions=positions, until=GOALS[-1])
     curves.finish()
     print(f"{positions:<8} {racer.size:,} parameters, {run.step} steps, {run.seconds:.0f} CPU-seconds")
@@ -471,7 +472,7 @@ far_dial(ntk_speeds, yarn_speeds)
 rotate, speeds_of, ntk, yarn = working("m19.rotate_complex", "m19.rope_speeds", "m19.ntk_speeds", "m19.yarn_speeds")
 d = 24  # of a head
 plain = speeds_of(d)
-curves = training_curves(f"Texts of {TRAINED} tokens that repeat themselves", 500).start()
+curves = training_curves(f"Texts of {TRAINED} tokens that repeat themselves", 500, "letters recalled").start()
 reader, run = train_echo(turning(rotate, plain), watch=curves)
 curves.finish()
 
