@@ -111,8 +111,8 @@ _SEEN = "return (new, total * fade + powers.sum(axis=1), mixed * fade[:, None] +
 _QUERIES = "first, last = (a * block_q, min((a + 1) * block_q, n) - 1)"
 _KIND = "tiles[a, b] = int(begin <= last + m - n) + int(end <= first + m - n)"
 
-_TABLE = "rotate(q, places, speeds) @ rotate(k, places, speeds).mT"
-_SCORES_TWICE = f"before, after = ({_TABLE} for places in (positions, positions + shift))"
+_TURNED_SCORES = "rotate(q, places, speeds) @ rotate(k, places, speeds).mT"
+_SCORES_TWICE = f"before, after = ({_TURNED_SCORES} for places in (positions, positions + shift))"
 _TURNED = "return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)"
 _LARGEST_GAP = "return float((after - before).abs().max())"
 EITHER_SIGN = "the absolute value of a difference is the same in either direction"
@@ -389,7 +389,7 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "m19.shift_gap": [
         (_SCORES_TWICE, "before, after =", "after, before =", EITHER_SIGN),
         (_SCORES_TWICE, "(positions, positions + shift)", "(positions + shift, positions)", EITHER_SIGN),
-        (_SCORES_TWICE, f"{_TABLE} for", f"-({_TABLE}) for", EITHER_SIGN),
+        (_SCORES_TWICE, f"{_TURNED_SCORES} for", f"-({_TURNED_SCORES}) for", EITHER_SIGN),
         (_LARGEST_GAP, "float((after - before).abs().max())", "(after - before).abs().max()", NUMBER),
         (_LARGEST_GAP, "after - before", "before - after", EITHER_SIGN),
         (_LARGEST_GAP, "(after - before)", "(-(after - before))", EITHER_SIGN),
