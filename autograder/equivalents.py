@@ -111,6 +111,12 @@ _SEEN = "return (new, total * fade + powers.sum(axis=1), mixed * fade[:, None] +
 _QUERIES = "first, last = (a * block_q, min((a + 1) * block_q, n) - 1)"
 _KIND = "tiles[a, b] = int(begin <= last + m - n) + int(end <= first + m - n)"
 
+_TURNED_SCORES = "rotate(q, places, speeds) @ rotate(k, places, speeds).mT"
+_SCORES_TWICE = f"before, after = ({_TURNED_SCORES} for places in (positions, positions + shift))"
+_TURNED = "return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)"
+_LARGEST_GAP = "return float((after - before).abs().max())"
+EITHER_SIGN = "the absolute value of a difference is the same in either direction"
+
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
@@ -375,6 +381,18 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         ("places, mask = places_and_mask(cache.padding, shared, len(ids) - shared)", "len(ids)", "len(prompt)",
          "the ids are the prompt's"),
         ("return scores[0, -1]", "scores[0", "scores[-1", "the batch has one row"),
+    ],
+    "m19.rotate_complex": [
+        (_TURNED, "ones_like(angles)", "ones_like(speeds)",
+         "polar broadcasts its two arguments, and all lengths are 1"),
+    ],
+    "m19.shift_gap": [
+        (_SCORES_TWICE, "before, after =", "after, before =", EITHER_SIGN),
+        (_SCORES_TWICE, "(positions, positions + shift)", "(positions + shift, positions)", EITHER_SIGN),
+        (_SCORES_TWICE, f"{_TURNED_SCORES} for", f"-({_TURNED_SCORES}) for", EITHER_SIGN),
+        (_LARGEST_GAP, "float((after - before).abs().max())", "(after - before).abs().max()", NUMBER),
+        (_LARGEST_GAP, "after - before", "before - after", EITHER_SIGN),
+        (_LARGEST_GAP, "(after - before)", "(-(after - before))", EITHER_SIGN),
     ],
 }  # fmt: skip
 

@@ -90,6 +90,14 @@ class rope_speeds:
             """You count pairs from 1. The first pair is i = 0, its speed is 1."""
             return base ** (-(torch.arange(0, d, 2) + 2) / d)
 
+        def odd_numbers(d, base=10000.0):
+            """Your exponents use 1, 3, 5, ...: the odd entries. 2i is even: 0, 2, 4, ..."""
+            return base ** (-torch.arange(1, d, 2) / d)
+
+        def not_divided(d, base=10000.0):
+            """Your exponent is 2i, without the division by d: then all pairs but the first stand still."""
+            return base ** (-torch.arange(0, d, 2).double())
+
 
 # ---- rotations ---------------------------------------------------------------------------------------------------
 
@@ -188,6 +196,19 @@ class rotate_complex:
             a = _angles(positions, speeds)
             return _neighbours(x, torch.ones_like(a)) * a.repeat_interleave(2, -1)
 
+        def lengths_grow(x, positions, speeds):
+            """Your pairs turn rightly, but are stretched by the angle. A factor that only turns has length 1."""
+            a = _angles(positions, speeds)
+            return _neighbours(x, a) * a.repeat_interleave(2, -1)
+
+        def real_exponent(x, positions, speeds):
+            """You multiply by e to the power of the angle, a real number. The exponent needs its i: `torch.exp(1j * angles)`."""
+            return x * _angles(positions, speeds).exp().repeat_interleave(2, -1)
+
+        def stretched(x, positions, speeds):
+            """You multiply each pair by its angle, a real number: that stretches. To turn, multiply by cos(angle) + i sin(angle)."""
+            return x * _angles(positions, speeds).repeat_interleave(2, -1)
+
         def no_sine(x, positions, speeds):
             """You multiply by the cosine only. That shrinks a pair; to turn it, the factor needs its imaginary part, the sine."""
             return x * _angles(positions, speeds).cos().repeat_interleave(2, -1)
@@ -212,6 +233,22 @@ class rotate_complex:
         def speeds_as_exponents(x, positions, speeds):
             """You raise the positions to the power of the speeds. The angle is position times speed."""
             return _neighbours(x, positions[..., None].double() ** speeds.double())
+
+        def speeds_added(x, positions, speeds):
+            """You add position and speed. The angle is their product: with each position, a pair turns by its speed once more."""
+            return _neighbours(x, positions[..., None].double() + speeds.double())
+
+        def speeds_divided(x, positions, speeds):
+            """You divide positions by speeds; that is right for wavelengths. The angle is position times speed."""
+            return _neighbours(x, positions[..., None].double() / speeds.double())
+
+        def positions_forgotten(x, positions, speeds):
+            """You turn every row by the same angles, the speeds. The angle is position times speed."""
+            return _neighbours(x, _angles(torch.ones_like(positions), speeds))
+
+        def turned_twice(x, positions, speeds):
+            """You turn by twice the angle. It is position times speed, once."""
+            return _neighbours(x, 2 * _angles(positions, speeds))
 
         def positions_on_a_new_first_axis(x, positions, speeds):
             """One set of positions works, several do not: add the new axis at the end, `positions[..., None]`, not after the first."""
@@ -295,11 +332,64 @@ class rotate_halves:
             """You compute speeds with base 10000 yourself. Use those that are given: they may be scaled."""
             return _halves(x, _angles(positions, _speeds(x.shape[-1])))
 
+        def speeds_added(x, positions, speeds):
+            """You add position and speed. The angle is their product: with each position, a pair turns by its speed once more."""
+            return _halves(x, positions[..., None].double() + speeds.double())
+
+        def speeds_divided(x, positions, speeds):
+            """You divide positions by speeds; that is right for wavelengths. The angle is position times speed."""
+            return _halves(x, positions[..., None].double() / speeds.double())
+
+        def positions_forgotten(x, positions, speeds):
+            """You turn every row by the same angles, the speeds. The angle is position times speed."""
+            return _halves(x, _angles(torch.ones_like(positions), speeds))
+
+        def turned_twice(x, positions, speeds):
+            """You turn by twice the angle. It is position times speed, once."""
+            return _halves(x, 2 * _angles(positions, speeds))
+
         def halves_along_the_rows(x, positions, speeds):
             """You cut the rows into halves, not the columns: a half of the last axis is `x[..., : d // 2]`."""
             swapped = x.double().roll(x.shape[-2] // 2, -2)
             a = _angles(positions, speeds)
             return x * torch.cat([a.cos()] * 2, -1) + swapped * torch.cat([a.sin()] * 2, -1)
+
+        def minus_in_both(x, positions, speeds):
+            """Both of your halves have a minus. Only the first has one: left cos - right sin; the second adds."""
+            left, right = x.double().chunk(2, -1)
+            cos, sin = _angles(positions, speeds).cos(), _angles(positions, speeds).sin()
+            return torch.cat([left * cos - right * sin, left * sin - right * cos], -1)
+
+        def swapped_without_minus(x, positions, speeds):
+            """You swap the halves before you multiply by the sine; one of them needs a minus, too: (-right, left)."""
+            a = torch.cat([_angles(positions, speeds)] * 2, -1)
+            return x * a.cos() - x.double().roll(x.shape[-1] // 2, -1) * a.sin()
+
+        def cosine_only(x, positions, speeds):
+            """Your result has no sine part. Each half needs its partner, times the sine."""
+            return x * torch.cat([_angles(positions, speeds)] * 2, -1).cos()
+
+        def sine_only(x, positions, speeds):
+            """Your result has no cosine part: where nothing turns, at position 0, x must stay as it is."""
+            return _halves(x, _angles(positions, speeds)) - x * torch.cat([_angles(positions, speeds)] * 2, -1).cos()
+
+        def cosine_twice(x, positions, speeds):
+            """The partner's part is multiplied by the cosine, too. It takes the sine."""
+            a = torch.cat([_angles(positions, speeds)] * 2, -1)
+            left, right = x.double().chunk(2, -1)
+            return (x + torch.cat([-right, left], -1)) * a.cos()
+
+        def sine_twice(x, positions, speeds):
+            """The entry itself is multiplied by the sine, too. It takes the cosine; its partner takes the sine."""
+            a = torch.cat([_angles(positions, speeds)] * 2, -1)
+            left, right = x.double().chunk(2, -1)
+            return (x + torch.cat([-right, left], -1)) * a.sin()
+
+        def angles_not_sines(x, positions, speeds):
+            """The partner is multiplied by the angle itself. It takes the angle's sine."""
+            a = torch.cat([_angles(positions, speeds)] * 2, -1)
+            left, right = x.double().chunk(2, -1)
+            return x * a.cos() + torch.cat([-right, left], -1) * a
 
         def positions_of_the_first_text(x, positions, speeds):
             """One set of positions works, several do not: add the new axis at the end, `positions[..., None]`."""
@@ -316,7 +406,7 @@ def _scores(rotate, q, k, positions, speeds, key_positions=None):
 
 @exercise(points=2, minutes=10, source="Su et al. 2021, RoFormer, section 3.1: the property from which RoPE is derived")
 class shift_gap:
-    """The relative-shift property as a test: how far do scores move when all positions move together?"""
+    """The relative-shift property as a test: how far scores move when all positions move together."""
 
     tolerance = close(1e-3, 1e-4, why="a rotation that is right leaves differences of rounding, in float32")
 
@@ -399,6 +489,36 @@ class shift_gap:
             return float((_scores(rotate, q, k, positions + shift, speeds)
                           - _scores(rotate, q, k, positions, speeds)).abs().sum())  # fmt: skip
 
+        def own_rotation(rotate, q, k, positions, speeds, shift):
+            """You turn by your own rotation, whatever is to be tested. Call `rotate`, the argument."""
+            turn = lambda x, places, speeds: _neighbours(x, _angles(places, speeds)).float()  # noqa: E731
+            return float((_scores(turn, q, k, positions + shift, speeds)
+                          - _scores(turn, q, k, positions, speeds)).abs().max())  # fmt: skip
+
+        def smallest(rotate, q, k, positions, speeds, shift):
+            """You take the smallest difference. One score that changes is enough: take the largest."""
+            return float((_scores(rotate, q, k, positions + shift, speeds)
+                          - _scores(rotate, q, k, positions, speeds)).abs().min())  # fmt: skip
+
+        def largest_score(rotate, q, k, positions, speeds, shift):
+            """You return the largest score after the shift. Subtract the scores before it first."""
+            return float(_scores(rotate, q, k, positions + shift, speeds).abs().max())
+
+        def scores_added(rotate, q, k, positions, speeds, shift):
+            """You add both tables of scores. Subtract them: the difference should be about 0."""
+            return float((_scores(rotate, q, k, positions + shift, speeds)
+                          + _scores(rotate, q, k, positions, speeds)).abs().max())  # fmt: skip
+
+        def shift_multiplied(rotate, q, k, positions, speeds, shift):
+            """You multiply the positions by the shift: distances grow, too. Add it to them."""
+            return float((_scores(rotate, q, k, positions * shift, speeds)
+                          - _scores(rotate, q, k, positions, speeds)).abs().max())  # fmt: skip
+
+        def quotient(rotate, q, k, positions, speeds, shift):
+            """You divide the scores after the shift by those before it. Their difference is asked for."""
+            return float((_scores(rotate, q, k, positions + shift, speeds)
+                          / _scores(rotate, q, k, positions, speeds)).abs().max())  # fmt: skip
+
 
 # ---- scaling -----------------------------------------------------------------------------------------------------
 
@@ -474,8 +594,52 @@ class ntk_speeds:
             """You multiply by d / (d - 2). It is an exponent: `factor ** (d / (d - 2))`."""
             return _speeds(d, base * factor * d / (d - 2))
 
+        def brackets_forgotten(d, factor, base=10000.0):
+            """`factor ** d / (d - 2)` divides the power. The whole fraction is the exponent: put it into brackets."""
+            return _speeds(d, base * factor**d / (d - 2))
 
-def _yarn(speeds, factor, trained, slow=1.0, fast=32.0, *, turns=None, keep=None, mix=None, scale=None):
+        def speeds_divided(d, factor, base=10000.0):
+            """You divide all speeds by the power. It multiplies the base: then pair 0 keeps its speed 1."""
+            return _speeds(d, base) / factor ** (d / (d - 2))
+
+        def quotient_to_the_factor(d, factor, base=10000.0):
+            """You raise d / (d - 2) to the power of the factor. The other way round: the factor to the power of d / (d - 2)."""
+            return _speeds(d, base * (d / (d - 2)) ** factor)
+
+        def plus_two(d, factor, base=10000.0):
+            """Your exponent is d / (d + 2), below 1. The last pair has 2i = d - 2, so it is d / (d - 2)."""
+            return _speeds(d, base * factor ** (d / (d + 2)))
+
+        def not_divided(d, factor, base=10000.0):
+            """Your exponent is d. Divide it by d - 2: it is just above 1."""
+            return _speeds(d, base * factor**d)
+
+        def not_the_root(d, factor, base=10000.0):
+            """Your exponent is d - 2. It is d / (d - 2), just above 1."""
+            return _speeds(d, base * factor ** (d - 2))
+
+        def factor_squared(d, factor, base=10000.0):
+            """Your exponent is 2. It is d / (d - 2), which comes near to 1 where d is large."""
+            return _speeds(d, base * factor**2)
+
+        def number_of_pairs(d, factor, base=10000.0):
+            """Your exponent is the number of pairs, d / 2. It is d / (d - 2)."""
+            return _speeds(d, base * factor ** (d / 2))
+
+        def twice_the_exponent(d, factor, base=10000.0):
+            """Your exponent is 2d / (d - 2), and the last pair slows down by the factor squared. It is d / (d - 2)."""
+            return _speeds(d, base * factor ** (2 * d / (d - 2)))
+
+        def base_doubled(d, factor, base=10000.0):
+            """Your base is twice too large: even for factor 1 your speeds change. It is base times factor ** (d / (d - 2))."""
+            return _speeds(d, 2 * base * factor ** (d / (d - 2)))
+
+        def square_root_of_factor(d, factor, base=10000.0):
+            """Your exponent is 1 / 2. It is d / (d - 2), above 1."""
+            return _speeds(d, base * factor**0.5)
+
+
+def _yarn(speeds, factor, trained, slow, fast, *, turns=None, keep=None, mix=None, scale=None):
     """YaRN, right unless told otherwise."""
     speeds = speeds.double()
     turns = trained * speeds / (2 * math.pi) if turns is None else turns
@@ -499,13 +663,16 @@ class yarn_speeds:
 
     def cases(rng):
         yield case(_speeds(16).float(), 4.0, 64, 0.5, 4.0, label="8 pairs trained on 64 positions, 4 times as long")
-        yield case(_speeds(32).float(), 8.0, 512, label="16 pairs trained on 512 positions, the usual bounds")
+        yield case(
+            _speeds(32).float(), 8.0, 512, 1.0, 32.0, label="16 pairs trained on 512 positions, the usual bounds"
+        )
         yield case(_speeds(12, 500.0).float(), 2.5, 100, 1.0, 6.0, label="6 pairs of base 500")
         yield case(_speeds(2).float(), 3.0, 40, 1.0, 12.0, label="a single pair, between the bounds")
-        yield case(_speeds(20).float(), float(rng.uniform(3, 9)), int(rng.integers(150, 300)), 2.0, 20.0,
-                   label="a random factor and length")  # fmt: skip
+        speeds = _speeds(20, float(rng.uniform(2e3, 2e4))).float()
+        yield case(speeds, float(rng.uniform(3, 9)), int(rng.integers(150, 300)), 2.0, 20.0,
+                   label="a random base, factor and length")  # fmt: skip
 
-    def reference(speeds, factor, trained, slow=1.0, fast=32.0):
+    def reference(speeds, factor, trained, slow, fast):
         mixed = []
         for speed in speeds.double().tolist():
             wavelength = 2 * math.pi / speed
@@ -515,78 +682,192 @@ class yarn_speeds:
         return torch.tensor(mixed, dtype=torch.float64), 1 + math.log(factor) / 10
 
     class misconceptions:
-        def the_wrong_ones(speeds, factor, trained, slow=1.0, fast=32.0):
+        def the_wrong_ones(speeds, factor, trained, slow, fast):
             """You slow down the fast pairs and keep the slow ones. The other way round: fast pairs have seen every angle in training."""
             keep = ((_turns(speeds, trained) - slow) / (fast - slow)).clamp(0, 1)
             return _yarn(speeds, factor, trained, slow, fast, keep=1 - keep)
 
-        def not_clamped(speeds, factor, trained, slow=1.0, fast=32.0):
+        def not_clamped(speeds, factor, trained, slow, fast):
             """Your share leaves the range 0 to 1 beyond the bounds. Clamp it."""
             return _yarn(speeds, factor, trained, slow, fast, keep=(_turns(speeds, trained) - slow) / (fast - slow))
 
-        def radians_not_turns(speeds, factor, trained, slow=1.0, fast=32.0):
+        def radians_not_turns(speeds, factor, trained, slow, fast):
             """You compare radians with the bounds. They are whole turns: divide by 2 pi."""
             return _yarn(speeds, factor, trained, slow, fast, turns=trained * speeds.double())
 
-        def wavelengths_not_turns(speeds, factor, trained, slow=1.0, fast=32.0):
+        def wavelengths_not_turns(speeds, factor, trained, slow, fast):
             """You compare wavelengths with the bounds. They are turns within the trained length: trained / wavelength."""
             return _yarn(speeds, factor, trained, slow, fast, turns=2 * math.pi / speeds.double())
 
-        def turns_of_the_longer_text(speeds, factor, trained, slow=1.0, fast=32.0):
+        def half_turns(speeds, factor, trained, slow, fast):
+            """You count half turns: a whole one is 2 pi, not pi."""
+            return _yarn(speeds, factor, trained, slow, fast, turns=2 * _turns(speeds, trained))
+
+        def brackets_forgotten(speeds, factor, trained, slow, fast):
+            """You divide by 2 and multiply by pi: `/ 2 * math.pi` needs brackets, `/ (2 * math.pi)`."""
+            return _yarn(speeds, factor, trained, slow, fast, turns=_turns(speeds, trained) * math.pi**2)
+
+        def multiplied_by_two_pi(speeds, factor, trained, slow, fast):
+            """You multiply by 2 pi. To get turns from radians, divide by it."""
+            return _yarn(speeds, factor, trained, slow, fast, turns=_turns(speeds, trained) * 4 * math.pi**2)
+
+        def turns_upside_down(speeds, factor, trained, slow, fast):
+            """Your turns are upside down: a pair makes trained * speed / (2 pi) of them, more if it is faster."""
+            return _yarn(speeds, factor, trained, slow, fast, turns=1 / _turns(speeds, trained))
+
+        def four_pi(speeds, factor, trained, slow, fast):
+            """You divide by 4 pi. A turn has 2 pi radians."""
+            return _yarn(speeds, factor, trained, slow, fast, turns=_turns(speeds, trained) / 2)
+
+        def halved_only(speeds, factor, trained, slow, fast):
+            """You divide radians by 2. A turn has 2 pi of them."""
+            return _yarn(speeds, factor, trained, slow, fast, turns=_turns(speeds, trained) * math.pi)
+
+        def share_falls(speeds, factor, trained, slow, fast):
+            """Your share has the wrong sign: it is 0 at `slow` turns and grows to 1 at `fast`: (turns - slow) / (fast - slow)."""
+            keep = ((slow - _turns(speeds, trained)) / (fast - slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def share_without_brackets(speeds, factor, trained, slow, fast):
+            """Your share lacks brackets: `turns - slow / fast - slow` divides slow by fast first."""
+            keep = (_turns(speeds, trained) - slow / fast - slow).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def share_upside_down(speeds, factor, trained, slow, fast):
+            """Your share is upside down: (turns - slow) stands above, (fast - slow) below."""
+            keep = ((fast - slow) / (_turns(speeds, trained) - slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def slow_not_subtracted(speeds, factor, trained, slow, fast):
+            """Your share is turns / (fast - slow). Subtract `slow` above, too: it is 0 at `slow` turns."""
+            keep = (_turns(speeds, trained) / (fast - slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def bounds_added(speeds, factor, trained, slow, fast):
+            """You divide by fast + slow. From one bound to the other it is fast - slow."""
+            keep = ((_turns(speeds, trained) - slow) / (fast + slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def slow_added(speeds, factor, trained, slow, fast):
+            """You add `slow` to the turns. Subtract it: the share is 0 at `slow` turns."""
+            keep = ((_turns(speeds, trained) + slow) / (fast - slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def twice_the_share(speeds, factor, trained, slow, fast):
+            """Your share comes to 1 half way between the bounds. It is 1 at `fast` only."""
+            keep = (2 * (_turns(speeds, trained) - slow) / (fast - slow)).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def half_the_share(speeds, factor, trained, slow, fast):
+            """Your share at `fast` is one half. It is 1 there."""
+            keep = ((_turns(speeds, trained) - slow) / (fast - slow) / 2).clamp(0, 1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def not_cut_off_below(speeds, factor, trained, slow, fast):
+            """Your share is negative for the slowest pairs, which turn too slowly then. Cut it off at 0."""
+            keep = ((_turns(speeds, trained) - slow) / (fast - slow)).clamp(max=1)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def not_cut_off_above(speeds, factor, trained, slow, fast):
+            """Your share is above 1 for the fastest pairs, which turn faster than in training then. Cut it off at 1."""
+            keep = ((_turns(speeds, trained) - slow) / (fast - slow)).clamp(min=0)
+            return _yarn(speeds, factor, trained, slow, fast, keep=keep)
+
+        def nothing_slower(speeds, factor, trained, slow, fast):
+            """No pair is slowed down. Those that made few turns have speed / factor."""
+            return _yarn(speeds, factor, trained, slow, fast, mix=lambda keep, speeds: speeds)
+
+        def turns_of_the_longer_text(speeds, factor, trained, slow, fast):
             """You count the turns in the longer text. What matters is what training has seen: `trained` positions."""
             return _yarn(speeds, factor, trained, slow, fast, turns=factor * _turns(speeds, trained))
 
-        def a_hard_switch(speeds, factor, trained, slow=1.0, fast=32.0):
+        def a_hard_switch(speeds, factor, trained, slow, fast):
             """You keep or divide, with nothing between. Between the bounds both speeds are mixed, by the share."""
             return _yarn(speeds, factor, trained, slow, fast, keep=(_turns(speeds, trained) > fast).double())
 
-        def all_slower(speeds, factor, trained, slow=1.0, fast=32.0):
+        def all_slower(speeds, factor, trained, slow, fast):
             """You slow down all pairs; that is linear scaling. Those with more than `fast` turns keep their speed."""
             return _yarn(speeds, factor, trained, slow, fast, mix=lambda keep, speeds: speeds / factor)
 
-        def multiplied(speeds, factor, trained, slow=1.0, fast=32.0):
+        def both_added(speeds, factor, trained, slow, fast):
+            """You add both speeds. Only their shares are added: the share of the one, and 1 minus the share of the other."""
+            return _yarn(speeds, factor, trained, slow, fast, mix=lambda keep, s: keep * s + s / factor)
+
+        def mix_without_slower(speeds, factor, trained, slow, fast):
+            """You take the share of the old speed only, so slow pairs stand still. Add (1 - share) times speed / factor."""
+            return _yarn(speeds, factor, trained, slow, fast, mix=lambda keep, s: keep * s)
+
+        def multiplied(speeds, factor, trained, slow, fast):
             """You multiply slow pairs by the factor. For a longer text they turn more slowly: divide."""
             return _yarn(speeds, factor, trained, slow, fast, mix=lambda keep, s: keep * s + (1 - keep) * s * factor)
 
-        def only_one_side(speeds, factor, trained, slow=1.0, fast=32.0):
+        def only_one_side(speeds, factor, trained, slow, fast):
             """The mix lacks its kept part: the share times the speed comes on top of (1 - share) times the slower speed."""
             return _yarn(speeds, factor, trained, slow, fast, mix=lambda keep, s: (1 - keep) * s / factor)
 
-        def ramp_from_zero(speeds, factor, trained, slow=1.0, fast=32.0):
+        def ramp_from_zero(speeds, factor, trained, slow, fast):
             """Your share is turns / fast. It is 0 at `slow` and 1 at `fast`: (turns - slow) / (fast - slow)."""
             return _yarn(speeds, factor, trained, slow, fast, keep=(_turns(speeds, trained) / fast).clamp(0, 1))
 
-        def divided_by_fast_only(speeds, factor, trained, slow=1.0, fast=32.0):
+        def divided_by_fast_only(speeds, factor, trained, slow, fast):
             """Your share does not reach 1 at `fast`: divide by fast - slow."""
             keep = ((_turns(speeds, trained) - slow) / fast).clamp(0, 1)
             return _yarn(speeds, factor, trained, slow, fast, keep=keep)
 
-        def usual_bounds_always(speeds, factor, trained, slow=1.0, fast=32.0):
+        def usual_bounds_always(speeds, factor, trained, slow, fast):
             """You use the bounds 1 and 32 whatever is given. Use `slow` and `fast`."""
-            return _yarn(speeds, factor, trained)
+            return _yarn(speeds, factor, trained, 1.0, 32.0)
 
-        def no_temperature(speeds, factor, trained, slow=1.0, fast=32.0):
+        def no_temperature(speeds, factor, trained, slow, fast):
             """The speeds are right, the second result is not: it is 0.1 ln(factor) + 1, not 1."""
             return _yarn(speeds, factor, trained, slow, fast, scale=1.0)
 
-        def one_forgotten(speeds, factor, trained, slow=1.0, fast=32.0):
+        def one_forgotten(speeds, factor, trained, slow, fast):
             """The speeds are right; to the second result 1 must be added: 0.1 ln(factor) + 1."""
             return _yarn(speeds, factor, trained, slow, fast, scale=0.1 * math.log(factor))
 
-        def another_logarithm(speeds, factor, trained, slow=1.0, fast=32.0):
+        def another_logarithm(speeds, factor, trained, slow, fast):
             """The speeds are right; in the second result the logarithm is the natural one, `math.log`."""
             return _yarn(speeds, factor, trained, slow, fast, scale=0.1 * math.log10(factor) + 1)
 
-        def logarithm_to_base_two(speeds, factor, trained, slow=1.0, fast=32.0):
+        def logarithm_to_base_two(speeds, factor, trained, slow, fast):
             """The speeds are right; in the second result the logarithm is the natural one, not that to base 2."""
             return _yarn(speeds, factor, trained, slow, fast, scale=0.1 * math.log2(factor) + 1)
 
-        def already_on_the_speeds(speeds, factor, trained, slow=1.0, fast=32.0):
+        def tenth_forgotten(speeds, factor, trained, slow, fast):
+            """The speeds are right; in the second result the logarithm is multiplied by 0.1."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=math.log(factor) + 1)
+
+        def tenth_added(speeds, factor, trained, slow, fast):
+            """The speeds are right; in the second result you add 0.1. It multiplies the logarithm."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=0.1 + math.log(factor) + 1)
+
+        def logarithm_forgotten(speeds, factor, trained, slow, fast):
+            """The speeds are right; the second result takes the logarithm of the factor, not the factor itself."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=0.1 * factor + 1)
+
+        def softened(speeds, factor, trained, slow, fast):
+            """The speeds are right; your second result falls below 1 and would soften the softmax: 1 plus 0.1 ln(factor)."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=1 - 0.1 * math.log(factor))
+
+        def on_both_at_once(speeds, factor, trained, slow, fast):
+            """The speeds are right; the second result is doubled in its logarithm. It goes to queries and to keys: 0.1 for each."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=0.2 * math.log(factor) + 1)
+
+        def scale_of_scores(speeds, factor, trained, slow, fast):
+            """The speeds are right; the second result is squared. That is what scores get; queries and keys each get the root of it."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=(0.1 * math.log(factor) + 1) ** 2)
+
+        def logarithm_of_the_length(speeds, factor, trained, slow, fast):
+            """The speeds are right; the second result takes the logarithm of `factor`, not of `trained`."""
+            return _yarn(speeds, factor, trained, slow, fast, scale=0.1 * math.log(trained) + 1)
+
+        def already_on_the_speeds(speeds, factor, trained, slow, fast):
             """You multiply the speeds by the temperature. It belongs to queries and keys: return it as the second result."""
             mixed, scale = _yarn(speeds, factor, trained, slow, fast)
             return mixed * scale, scale
 
-        def speeds_alone(speeds, factor, trained, slow=1.0, fast=32.0):
+        def speeds_alone(speeds, factor, trained, slow, fast):
             """You return the speeds alone. Two results are asked for: the speeds, and the factor for queries and keys."""
             return _yarn(speeds, factor, trained, slow, fast)[0]
 
@@ -730,5 +1011,5 @@ class why_it_extrapolates:
     )
     d = (
         "More parameters than a model that adds 6 digits needs.",
-        "The runs of the table have the same size; what differs is the places and the text.",
+        "All runs with columns and RoPE have the same size; what differs is their text. The largest models, counted through, fail at 4 digits.",
     )

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course.lab.decoder import Cache, Config, Decoder, rotations
+from course.lab.decoder import Cache, Config, Decoder
 
 __all__ = ["Memo", "PaddedCache", "Reader", "random_reader"]
 
@@ -83,9 +83,9 @@ class Reader:
         x = self.model.embed(ids)
         if self.config.positions == "learned":
             x = x + self.model.position(places.clamp(max=self.config.length - 1))
-        turns = rotations(places, self.config) if self.config.positions == "rope" else None
+        turn = self.model.turning(places)
         for block in self.model.blocks:
-            x = block(x, turns, mask[:, None], cache)
+            x = block(x, turn, mask[:, None], cache)
         cache.used += ids.shape[1]
         return self.model.head(self.model.norm(x))
 

@@ -37,10 +37,9 @@ def rotate_complex(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
 
 def rotate_halves(x: Tensor, positions: Tensor, speeds: Tensor) -> Tensor:
     """RoPE on real numbers, with entries i and i + d/2 as a pair; shapes as in `rotate_complex`."""
-    angles = positions[..., None] * speeds
+    angles = positions[..., None] * torch.cat([speeds, speeds])
     left, right = x.chunk(2, dim=-1)
-    cos, sin = angles.cos(), angles.sin()
-    return torch.cat([left * cos - right * sin, left * sin + right * cos], dim=-1)
+    return x * angles.cos() + torch.cat([-right, left], dim=-1) * angles.sin()
 
 
 def shift_gap(rotate: Rotation, q: Tensor, k: Tensor, positions: Tensor, speeds: Tensor, shift: int) -> float:
@@ -57,9 +56,7 @@ def ntk_speeds(d: int, factor: float, base: float = 10000.0) -> Tensor:
     return rope_speeds(d, base * factor ** (d / (d - 2)))
 
 
-def yarn_speeds(
-    speeds: Tensor, factor: float, trained: int, slow: float = 1.0, fast: float = 32.0
-) -> tuple[Tensor, float]:
+def yarn_speeds(speeds: Tensor, factor: float, trained: int, slow: float, fast: float) -> tuple[Tensor, float]:
     """Speeds (d / 2,) of YaRN (Peng et al. 2023) and the factor for queries and keys.
 
     A pair that makes more than `fast` turns within `trained` steps keeps its speed, one with fewer than `slow` is
@@ -67,7 +64,7 @@ def yarn_speeds(
     """
     turns = trained * speeds / (2 * math.pi)
     keep = ((turns - slow) / (fast - slow)).clamp(0, 1)
-    return keep * speeds + (1 - keep) * speeds / factor, 0.1 * math.log(factor) + 1
+    return torch.lerp(speeds / factor, speeds, keep), 0.1 * math.log(factor) + 1
 
 
 def digit_places(columns: int) -> Tensor:

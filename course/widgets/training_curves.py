@@ -23,18 +23,19 @@ class TrainingCurves(Card):
     """The widget. Show it, and give it to `train` as `watch`: it repaints twice a second while the training works.
 
     A notebook shows it at once, although the cell goes on; `finish` then also renews the still picture that is kept in
-    the file.
+    the file. `right` says of what the evaluations give the share.
     """
 
-    def __init__(self, title: str, steps: int):
+    def __init__(self, title: str, steps: int, right: str = "lines without a fault"):
+        self.right = right
         self.title_text, self.steps, self.run, self.drawn_at, self._handle = title, steps, None, 0.0, None
         self.loss = Curves(
             title="Loss", x_label="step", y_label="nats", log_y=True,
             description="The loss at each step of the training, smoothed over a few steps",
         )  # fmt: skip
         self.share = Curves(
-            title="Lines without a fault", x_label="step", y_label="share",
-            description="The share of lines that are right from the first to the last character, at each evaluation",
+            title=right[:1].upper() + right[1:], x_label="step", y_label="share",
+            description=f"The share of {right}, at each evaluation",
         )  # fmt: skip
         for curves in (self.loss, self.share):
             curves.layout.flex = "1 1 42%"  # side by side, on a narrow page too
@@ -89,7 +90,7 @@ class TrainingCurves(Card):
         text = f"Step {run.step} of at most {self.steps}: {run.tokens:,} tokens read, {run.seconds:.0f} CPU-seconds"
         if run.checks:
             found = [f"{name} {run.checks[-1][name]:.1%}" for name in run.checks[-1] if name not in NOT_SHARES]
-            text += f". At step {run.checks[-1]['step']:.0f}, lines without a fault: {', '.join(found)}" * bool(found)
+            text += f". At step {run.checks[-1]['step']:.0f}, {self.right}: {', '.join(found)}" * bool(found)
         return text + "."
 
     def _tell(self, message: str) -> None:
@@ -101,7 +102,7 @@ class TrainingCurves(Card):
 
         figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
         left.set(xlabel="step", ylabel="loss in nats", title=self.title_text)
-        right.set(xlabel="step", ylabel="lines without a fault", ylim=(-0.03, 1.03))
+        right.set(xlabel="step", ylabel=self.right, ylim=(-0.03, 1.03))
         if self.run is None or not self.run.losses:
             return figure
         left.plot(*smoothed(self.run.losses), color=plots.ATTENTION)
@@ -123,6 +124,6 @@ def smoothed(losses: list[float]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([min(start + size, len(losses)) for start in starts]), np.maximum(means, 1e-6)
 
 
-def training_curves(title: str, steps: int) -> TrainingCurves:
+def training_curves(title: str, steps: int, right: str = "lines without a fault") -> TrainingCurves:
     """A live picture of a training: show it with `start`, give it to the training as `watch`, and `finish` it."""
-    return TrainingCurves(title, steps)
+    return TrainingCurves(title, steps, right)

@@ -136,6 +136,15 @@ def test_m18_curves_follow_a_run():
     assert len(curves.figure().axes) == 2
 
 
+def test_m18_curves_say_of_what_the_share_is():
+    curves = training_curves("a training", 700, "letters recalled")
+    curves.run = a_run(120)
+    curves.finish()
+    assert curves.share.title == "Letters recalled"
+    assert "At step 100, letters recalled: trained on 90.0%" in curves._status.value
+    assert curves.figure().axes[1].get_ylabel() == "letters recalled"
+
+
 def test_m18_curves_repaint_now_and_then_and_at_the_end():
     curves = training_curves("a training", 700)
     curves(a_run(60))

@@ -36,7 +36,7 @@ def test_m19_the_dial_is_turned_by_ones_own_rotation():
 
 def test_m19_ones_own_speeds_are_drawn_and_wrong_ones_marked():
     card = far_dial(
-        m19.ntk_speeds, lambda speeds, factor, *rest: (speeds / factor, m19.yarn_speeds(speeds, 4.0, 64)[1])
+        m19.ntk_speeds, lambda speeds, factor, *rest: (speeds / factor, m19.yarn_speeds(speeds, 4.0, 64, 1.0, 32.0)[1])
     )
     assert state(card) == "yours"
     assert not card.table.greyed

@@ -49,10 +49,11 @@ class rotate_complex:
 
 
 class rotate_halves:
-    def rotate_half(x, positions, speeds):
-        angles = positions[..., None] * torch.cat([speeds, speeds])
+    def four_products(x, positions, speeds):
+        angles = positions[..., None] * speeds
         half = x.shape[-1] // 2
-        return x * angles.cos() + torch.cat([-x[..., half:], x[..., :half]], -1) * angles.sin()
+        left, right, cos, sin = x[..., :half], x[..., half:], angles.cos(), angles.sin()
+        return torch.cat([left * cos - right * sin, left * sin + right * cos], -1)
 
     def complex_numbers(x, positions, speeds):
         left, right = x.chunk(2, -1)
@@ -111,27 +112,27 @@ class ntk_speeds:
 
 
 class yarn_speeds:
-    def wavelengths(speeds, factor, trained, slow=1.0, fast=32.0):
+    def wavelengths(speeds, factor, trained, slow, fast):
         share = torch.clip((trained / (2 * math.pi / speeds) - slow) / (fast - slow), 0, 1)
         return speeds / factor + share * (speeds - speeds / factor), 1 + math.log(factor) / 10
 
-    def where(speeds, factor, trained, slow=1.0, fast=32.0):
+    def where(speeds, factor, trained, slow, fast):
         turns = trained * speeds / math.tau
         share = (turns - slow) / (fast - slow)
         mixed = share * speeds + (1 - share) * speeds / factor
         mixed = torch.where(turns > fast, speeds, torch.where(turns < slow, speeds / factor, mixed))
         return mixed, float(0.1 * np.log(factor) + 1.0)
 
-    def a_loop(speeds, factor, trained, slow=1.0, fast=32.0):
+    def a_loop(speeds, factor, trained, slow, fast):
         out = []
         for speed in speeds.tolist():
             share = min(max((trained * speed / (2 * math.pi) - slow) / (fast - slow), 0.0), 1.0)
             out.append(speed * (share + (1 - share) / factor))
         return [torch.tensor(out), 0.1 * math.log(factor) + 1]
 
-    def lerp(speeds, factor, trained, slow=1.0, fast=32.0):
+    def as_written(speeds, factor, trained, slow, fast):
         share = ((trained * speeds / (2 * math.pi) - slow) / (fast - slow)).clamp(0, 1)
-        return torch.lerp(speeds / factor, speeds, share), 0.1 * math.log(factor) + 1
+        return share * speeds + (1 - share) * speeds / factor, 0.1 * math.log(factor) + 1
 
 
 class digit_places:

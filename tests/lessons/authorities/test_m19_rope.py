@@ -66,7 +66,7 @@ def test_the_mix_agrees_with_that_of_llama_3():
         original_max_position_embeddings=64,
     )  # fmt: skip
     theirs, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
-    ours, _ = reference("yarn_speeds")(m19.rope_speeds(D), 8.0, 64)
+    ours, _ = reference("yarn_speeds")(m19.rope_speeds(D), 8.0, 64, 1.0, 32.0)
     torch.testing.assert_close(ours.float(), theirs)
 
 
