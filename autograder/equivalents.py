@@ -111,6 +111,12 @@ _SEEN = "return (new, total * fade + powers.sum(axis=1), mixed * fade[:, None] +
 _QUERIES = "first, last = (a * block_q, min((a + 1) * block_q, n) - 1)"
 _KIND = "tiles[a, b] = int(begin <= last + m - n) + int(end <= first + m - n)"
 
+_STEPS_TO_FAULT = "steps = wanted[:place + 1].partition('=')[2]"
+_RESULTS = "for pair, good in zip(pairs, right, strict=True):"
+_TRIES = "for (x, y), lines in zip(pairs, attempts, strict=True):"
+ONE_RESULT = "an exam has one result for each pair"
+ONE_LIST = "there is one list of attempts for each pair"
+
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
     "ch02.scaled_dot_product_attention": [
@@ -375,6 +381,37 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         ("places, mask = places_and_mask(cache.padding, shared, len(ids) - shared)", "len(ids)", "len(prompt)",
          "the ids are the prompt's"),
         ("return scores[0, -1]", "scores[0", "scores[-1", "the batch has one row"),
+    ],
+    "m20.zero_padded": [("if max(x, y) >= 10 ** digits:", "max(x, y)", "max(y, x)", EITHER_ORDER)],
+    "m20.curriculum_batch": [
+        ("now, end = (0, stages[0][1])", "[1]", "[-1]", "a stage is a pair, so 1 is its last place"),
+        ("end += stages[now][1]", "[1]", "[-1]", "a stage is a pair, so 1 is its last place"),
+        ("while step >= end and now < len(stages) - 1:", "now <", "now !=",
+         "now grows by 1 from 0, so it meets the end"),
+    ],
+    "m20.product_carries": [
+        ("for place in range(digits):", "digits", "digits + 1",
+         "the digit before the first one of y is 0: a row of zeros"),
+        ("for column in range(digits):", "digits", "digits + 1",
+         "before the first digit of x stands a 0, and what is carried into its column is below 10"),
+        ("carries += carry > 0", ">", "!=", "what is carried is never negative"),
+        ("carries += count_carries(total, row)", "total, row", "row, total", "a sum carries alike in either order"),
+    ],
+    "m20.first_fault": [
+        ("return None", "None", "place", "it stands where place is None"),
+        (_STEPS_TO_FAULT, "[:place", "[1:place", "a line begins with a digit, which no sign is looked for in"),
+        (_STEPS_TO_FAULT, "[2]", "[-1]", "partition gives three parts, so 2 is the last place"),
+    ],
+    "m20.ErrorBook": [
+        (_RESULTS, ", strict=True", "", ONE_RESULT),
+        (_RESULTS, "True", "False", ONE_RESULT),
+        ("count = min(int(share * len(fresh)), len(self.pairs))", "int(share * len(fresh)), len(self.pairs)",
+         "len(self.pairs), int(share * len(fresh))", EITHER_ORDER),
+    ],
+    "m20.rejection_sample": [
+        (_TRIES, "(x, y)", "(y, x)", "a product is the same in either order"),
+        (_TRIES, ", strict=True", "", ONE_LIST),
+        (_TRIES, "True", "False", ONE_LIST),
     ],
 }  # fmt: skip
 

@@ -423,6 +423,7 @@ class product_carries:
         yield case(207, 350, 3, label="207 * 350, with zeros")
         yield case(4, 25, 4, label="0004 * 0025")
         yield case(334, 3, 3, label="334 * 003: a carry that fills a column")
+        yield case(25, 42, 2, label="25 * 42: exactly ten in the first column")
         yield case(9876, 6789, 4, label="9876 * 6789")
         x, y = (int(rng.integers(5678, 9999)) for _ in range(2))
         yield case(x, y, 4, label="two random numbers of four digits")
@@ -674,32 +675,32 @@ class first_fault:
 
         def place_in_the_steps(line, wanted):
             """You count the place from behind the question. Count from the line's first character."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and (found[0] - wanted.index("=") - 1, found[1])
 
         def counted_from_one(line, wanted):
             """Your place is one too large: it counts from 0."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and (found[0] + 1, found[1])
 
         def part_alone(line, wanted):
             """You give the part alone. Give (place, part)."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and found[1]
 
         def place_alone(line, wanted):
             """You give the place alone. Give (place, part)."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and found[0]
 
         def exchanged(line, wanted):
             """You exchanged the two: the place comes first, then the part."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and found[::-1]
 
         def answer_first(line, wanted):
             """You compare the answers. A wrong answer mostly follows from a fault in the steps: compare from the start."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and (wanted.rindex(";") + 1, "answer")
 
         def no_answer(line, wanted):
@@ -720,6 +721,12 @@ class first_fault:
             return place, name.replace("sum", "row")
 
 
+def _found(line, wanted):
+    """What is right: the place and the part, or None."""
+    place = _place(line, wanted)
+    return None if place is None else (place, _part(wanted, place))
+
+
 def _renamed(line, wanted, count):
     place = _place(line, wanted)
     return None if place is None else (place, _part(wanted, place, count))
@@ -728,31 +735,36 @@ def _renamed(line, wanted, count):
 # ---- the error book ----------------------------------------------------------------------------------------------
 
 
-class _Book:
-    """An error book, right unless a subclass has it wrong."""
+def _book_class():
+    """A class in a function, so that each wrong book is a text of its own."""
 
-    def __init__(self, capacity):
-        self.capacity, self.pairs = capacity, []
+    class Book:
+        """An error book, right unless a subclass has it wrong."""
 
-    def update(self, pairs, right):
-        for pair, good in zip(pairs, right, strict=True):
-            self._one(pair, good)
-        self.pairs = self.pairs[-self.capacity :]
+        def __init__(self, capacity):
+            self.capacity, self.pairs = capacity, []
 
-    def _one(self, pair, good):
-        if pair in self.pairs:
-            self.pairs.remove(pair)
-        if not good:
-            self.pairs.append(pair)
+        def update(self, pairs, right):
+            for pair, good in zip(pairs, right, strict=True):
+                self._one(pair, good)
+            self.pairs = self.pairs[-self.capacity :]
 
-    def _count(self, fresh, share):
-        return min(int(share * len(fresh)), len(self.pairs))
+        def _one(self, pair, good):
+            if pair in self.pairs:
+                self.pairs.remove(pair)
+            if not good:
+                self.pairs.append(pair)
 
-    def batch(self, fresh, share):
-        count = self._count(fresh, share)
-        chosen = self.pairs[:count]
-        self.pairs = self.pairs[count:] + chosen
-        return chosen + fresh[: len(fresh) - count]
+        def _count(self, fresh, share):
+            return min(int(share * len(fresh)), len(self.pairs))
+
+        def batch(self, fresh, share):
+            count = self._count(fresh, share)
+            chosen = self.pairs[:count]
+            self.pairs = self.pairs[count:] + chosen
+            return chosen + fresh[: len(fresh) - count]
+
+    return Book
 
 
 def _pairs(rng, n):
@@ -825,187 +837,256 @@ class ErrorBook:
             part="batch", label="a batch, an exam, a batch",
         )  # fmt: skip
 
-    reference = _Book
+    reference = _book_class()
 
     class misconceptions:
-        class right_ones_kept(_Book):
+        def right_ones_kept(capacity):
             """You keep what was right. The book is for mistakes."""
 
-            def _one(self, pair, good):
-                _Book._one(self, pair, not good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    super()._one(pair, not good)
 
-        class never_struck_out(_Book):
+            return Book(capacity)
+
+        def never_struck_out(capacity):
             """What is right now stays in your book. Take it out: it is learnt."""
 
-            def _one(self, pair, good):
-                if not good:
-                    _Book._one(self, pair, good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if not good:
+                        super()._one(pair, good)
 
-        class twice_in_the_book(_Book):
+            return Book(capacity)
+
+        def twice_in_the_book(capacity):
             """A mistake made again stands in your book twice. Take the old entry out first."""
 
-            def _one(self, pair, good):
-                if good and pair in self.pairs:
-                    self.pairs.remove(pair)
-                if not good:
-                    self.pairs.append(pair)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if good and pair in self.pairs:
+                        self.pairs.remove(pair)
+                    if not good:
+                        self.pairs.append(pair)
 
-        class keeps_its_place(_Book):
+            return Book(capacity)
+
+        def keeps_its_place(capacity):
             """A mistake made again keeps its old place in your book. It goes to the end."""
 
-            def _one(self, pair, good):
-                if good or pair not in self.pairs:
-                    _Book._one(self, pair, good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if good or pair not in self.pairs:
+                        super()._one(pair, good)
 
-        class last_exam_only(_Book):
+            return Book(capacity)
+
+        def last_exam_only(capacity):
             """Your book forgets: each exam replaces the one before. Add to what is there."""
 
-            def update(self, pairs, right):
-                self.pairs = []
-                _Book.update(self, pairs, right)
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    self.pairs = []
+                    super().update(pairs, right)
 
-        class no_capacity(_Book):
+            return Book(capacity)
+
+        def no_capacity(capacity):
             """Your book grows without end. At most `capacity` pairs: the oldest leave."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
 
-        class newest_leave(_Book):
+            return Book(capacity)
+
+        def newest_leave(capacity):
             """When your book is full, the newest mistakes leave. The oldest leave."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = self.pairs[: self.capacity]
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = self.pairs[: self.capacity]
 
-        class full_is_full(_Book):
+            return Book(capacity)
+
+        def full_is_full(capacity):
             """A full book takes in nothing new. Take it in, and let the oldest leave."""
 
-            def _one(self, pair, good):
-                if good or pair in self.pairs or len(self.pairs) < self.capacity:
-                    _Book._one(self, pair, good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if good or pair in self.pairs or len(self.pairs) < self.capacity:
+                        super()._one(pair, good)
 
-        class one_too_many(_Book):
+            return Book(capacity)
+
+        def one_too_many(capacity):
             """Your book holds one pair more than `capacity`."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = self.pairs[-self.capacity - 1 :]
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = self.pairs[-self.capacity - 1 :]
 
-        class one_too_few(_Book):
+            return Book(capacity)
+
+        def one_too_few(capacity):
             """Your book holds one pair fewer than `capacity`."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = (
-                    self.pairs[len(self.pairs) - self.capacity + 1 :]
-                    if len(self.pairs) >= self.capacity
-                    else self.pairs
-                )
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = (
+                        self.pairs[len(self.pairs) - self.capacity + 1 :]
+                        if len(self.pairs) >= self.capacity
+                        else self.pairs
+                    )
 
-        class newest_first(_Book):
+            return Book(capacity)
+
+        def newest_first(capacity):
             """Your newest mistakes stand at the front. They go to the end: who has waited longest is first."""
 
-            def _one(self, pair, good):
-                if pair in self.pairs:
-                    self.pairs.remove(pair)
-                if not good:
-                    self.pairs.insert(0, pair)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if pair in self.pairs:
+                        self.pairs.remove(pair)
+                    if not good:
+                        self.pairs.insert(0, pair)
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = self.pairs[: self.capacity]
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = self.pairs[: self.capacity]
 
-        class sorted_book(_Book):
+            return Book(capacity)
+
+        def sorted_book(capacity):
             """You sort the book, or keep a set. The order is that of waiting: a list."""
 
-            def update(self, pairs, right):
-                _Book.update(self, pairs, right)
-                self.pairs = sorted(self.pairs)
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    super().update(pairs, right)
+                    self.pairs = sorted(self.pairs)
 
-        class emptied_by_a_batch(_Book):
+            return Book(capacity)
+
+        def emptied_by_a_batch(capacity):
             """A batch takes its pairs out of your book. They go to its end: only a right answer strikes them out."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                chosen, self.pairs = self.pairs[:count], self.pairs[count:]
-                return chosen + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    chosen, self.pairs = self.pairs[:count], self.pairs[count:]
+                    return chosen + fresh[: len(fresh) - count]
 
-        class always_the_same(_Book):
+            return Book(capacity)
+
+        def always_the_same(capacity):
             """Each batch gets the same pairs of the book. What was used goes to the book's end, so that all come in turn."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                return self.pairs[:count] + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    return self.pairs[:count] + fresh[: len(fresh) - count]
 
-        class the_newest(_Book):
+            return Book(capacity)
+
+        def the_newest(capacity):
             """You take the newest mistakes. Take those at the front, which have waited longest."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                return self.pairs[len(self.pairs) - count :] + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    return self.pairs[len(self.pairs) - count :] + fresh[: len(fresh) - count]
 
-        class added_on_top(_Book):
+            return Book(capacity)
+
+        def added_on_top(capacity):
             """Your batch is longer than `fresh`. The book's pairs take the place of fresh ones."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                chosen = self.pairs[:count]
-                self.pairs = self.pairs[count:] + chosen
-                return chosen + fresh
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    chosen = self.pairs[:count]
+                    self.pairs = self.pairs[count:] + chosen
+                    return chosen + fresh
 
-        class book_behind(_Book):
+            return Book(capacity)
+
+        def book_behind(capacity):
             """In your batch the fresh pairs come first. The book's come first."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                whole = _Book.batch(self, fresh, share)
-                return whole[count:] + whole[:count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    whole = super().batch(fresh, share)
+                    return whole[count:] + whole[:count]
 
-        class last_ones_of_fresh(_Book):
+            return Book(capacity)
+
+        def last_ones_of_fresh(capacity):
             """You drop the first of the fresh pairs. Keep the first ones, as many as there is room for."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                return _Book.batch(self, fresh, share)[:count] + fresh[count:]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    return super().batch(fresh, share)[:count] + fresh[count:]
 
-        class short_batch(_Book):
+            return Book(capacity)
+
+        def short_batch(capacity):
             """With few pairs in the book your batch gets too short. Fill it up with fresh ones."""
 
-            def batch(self, fresh, share):
-                whole = _Book.batch(self, fresh, share)
-                return whole[: len(fresh) - int(share * len(fresh)) + self._count(fresh, share)]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    whole = super().batch(fresh, share)
+                    return whole[: len(fresh) - int(share * len(fresh)) + self._count(fresh, share)]
 
-        class share_of_the_book(_Book):
+            return Book(capacity)
+
+        def share_of_the_book(capacity):
             """You take a share of the book. It is a share of the batch: int(share * len(fresh))."""
 
-            def batch(self, fresh, share):
-                count = int(share * len(self.pairs))
-                chosen = self.pairs[:count]
-                self.pairs = self.pairs[count:] + chosen
-                return chosen + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = int(share * len(self.pairs))
+                    chosen = self.pairs[:count]
+                    self.pairs = self.pairs[count:] + chosen
+                    return chosen + fresh[: len(fresh) - count]
 
-        class rounded(_Book):
+            return Book(capacity)
+
+        def rounded(capacity):
             """You round the share of the batch up, or to the nearest. `int(...)` rounds it down."""
 
-            def _count(self, fresh, share):
-                return min(int(-(-share * len(fresh) // 1)), len(self.pairs))
+            class Book(_book_class()):
+                def _count(self, fresh, share):
+                    return min(int(-(-share * len(fresh) // 1)), len(self.pairs))
 
-        class shares_exchanged(_Book):
+            return Book(capacity)
+
+        def shares_exchanged(capacity):
             """You take the share from the fresh pairs. It is the share of the book."""
 
-            def _count(self, fresh, share):
-                return min(len(fresh) - int(share * len(fresh)), len(self.pairs))
+            class Book(_book_class()):
+                def _count(self, fresh, share):
+                    return min(len(fresh) - int(share * len(fresh)), len(self.pairs))
 
-        class the_whole_book(_Book):
+            return Book(capacity)
+
+        def the_whole_book(capacity):
             """You put the whole book into the batch, whatever the share."""
 
-            def _count(self, fresh, share):
-                return min(len(fresh), len(self.pairs))
+            class Book(_book_class()):
+                def _count(self, fresh, share):
+                    return min(len(fresh), len(self.pairs))
+
+            return Book(capacity)
 
 
 # ---- its own right answers ---------------------------------------------------------------------------------------
