@@ -424,6 +424,8 @@ class product_carries:
         yield case(4, 25, 4, label="0004 * 0025")
         yield case(334, 3, 3, label="334 * 003: a carry that fills a column")
         yield case(25, 42, 2, label="25 * 42: exactly ten in the first column")
+        yield case(2, 967, 3, label="002 * 967: a number smaller than its digits")
+        yield case(967, 2, 3, label="967 * 002: carries at both ends of a row")
         yield case(9876, 6789, 4, label="9876 * 6789")
         x, y = (int(rng.integers(5678, 9999)) for _ in range(2))
         yield case(x, y, 4, label="two random numbers of four digits")
@@ -983,6 +985,25 @@ class ErrorBook:
                     count = self._count(fresh, share)
                     chosen, self.pairs = self.pairs[:count], self.pairs[count:]
                     return chosen + fresh[: len(fresh) - count]
+
+            return Book(capacity)
+
+        def popped_off(capacity):
+            """You take pairs out of the book and lose them, and take more than it holds. They go to its end; stop when it is empty."""
+
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    chosen = [self.pairs.pop(0) for _ in range(int(share * len(fresh)))]
+                    return chosen + fresh[: len(fresh) - len(chosen)]
+
+            return Book(capacity)
+
+        def book_ignored(capacity):
+            """Your batch holds fresh pairs only. A share of it comes from the front of the book."""
+
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    return list(fresh)
 
             return Book(capacity)
 
