@@ -401,6 +401,22 @@ def _carries(x, y, rows=_row_carries, sums=_sum_carries, begin=True):
     return count
 
 
+def _in_columns(x, y, digits, cut=True, cut_y=True, carried=lambda found: found // 10, counts=lambda carry: carry > 0):
+    """Column by column, as in the lesson, right unless told otherwise."""
+    total = count = 0
+    for place in range(digits):
+        digit, carry = y // 10**place, 0
+        digit = digit % 10 if cut_y else digit
+        for column in range(digits):
+            here = x // 10**column
+            carry = carried((here % 10 if cut else here) * digit + carry)
+            count += counts(carry)
+        row = x * digit * 10**place
+        count += _sum_carries(total, row)
+        total += row
+    return count
+
+
 @exercise(
     points=3, minutes=15, uses=("m18.count_carries",),
     source="the number of carries as a measure of difficulty, as in Dziri et al. 2023, Faith and Fate",
@@ -546,6 +562,26 @@ class product_carries:
         def one_row_too_few(x, y, digits):
             """A row is missing: y has `digits` digits, and each of them gets one."""
             return _carries(x, y % 10 ** (digits - 1)) if digits > 1 else _carries(x, y)
+
+        def whole_rest_of_x(x, y, digits):
+            """In a column you multiply all that is left of x. Take one digit: `% 10`."""
+            return _in_columns(x, y, digits, cut=False)
+
+        def whole_rest_of_y(x, y, digits):
+            """Your rows are x times all that is left of y. Take one digit of it: `% 10`."""
+            return _in_columns(x, y, digits, cut_y=False)
+
+        def units_carried(x, y, digits):
+            """You carry the units of a column's product. They are written down; the tens are carried."""
+            return _in_columns(x, y, digits, carried=lambda found: found % 10)
+
+        def every_column(x, y, digits):
+            """You count every column of the rows. Only those count that carry something."""
+            return _in_columns(x, y, digits, counts=lambda carry: True)
+
+        def more_than_one(x, y, digits):
+            """You count a carry only if it is 2 or more. A carry of 1 counts as well."""
+            return _in_columns(x, y, digits, counts=lambda carry: carry > 1)
 
         def of_the_product(x, y, digits):
             """You compare the digits of the product with those of x and y. Go through the steps instead."""

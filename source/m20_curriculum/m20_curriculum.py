@@ -10,7 +10,7 @@
 #
 # {{exercises}}
 #
-# **Time** about 110 minutes, of which three are training. **Before this** [m18 Teaching a Transformer to
+# **Time** about 110 minutes, of which two are training. **Before this** [m18 Teaching a Transformer to
 # multiply](../m18_multiply_cot/m18_multiply_cot.ipynb): the text, the loss on the steps, the strict evaluation. **You
 # need** lists, dictionaries and classes in Python.
 #
