@@ -116,6 +116,11 @@ _SCORES_TWICE = f"before, after = ({_TURNED_SCORES} for places in (positions, po
 _TURNED = "return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)"
 _LARGEST_GAP = "return float((after - before).abs().max())"
 EITHER_SIGN = "the absolute value of a difference is the same in either direction"
+_STEPS_TO_FAULT = "steps = wanted[:place + 1].partition('=')[2]"
+_RESULTS = "for pair, good in zip(pairs, right, strict=True):"
+_TRIES = "for (x, y), lines in zip(pairs, attempts, strict=True):"
+ONE_RESULT = "an exam has one result for each pair"
+ONE_LIST = "there is one list of attempts for each pair"
 
 _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
     "ch00.rnn_step": [(_RNN_STEP, "h @", "h.T @", ONE_AXIS), (_RNN_STEP, "x @", "x.T @", ONE_AXIS)],
@@ -393,6 +398,37 @@ _LISTED: dict[str, list[tuple[str, str, str, str]]] = {
         (_LARGEST_GAP, "float((after - before).abs().max())", "(after - before).abs().max()", NUMBER),
         (_LARGEST_GAP, "after - before", "before - after", EITHER_SIGN),
         (_LARGEST_GAP, "(after - before)", "(-(after - before))", EITHER_SIGN),
+    ],
+    "m20.zero_padded": [("if max(x, y) >= 10 ** digits:", "max(x, y)", "max(y, x)", EITHER_ORDER)],
+    "m20.curriculum_batch": [
+        ("now, end = (0, stages[0][1])", "[1]", "[-1]", "a stage is a pair, so 1 is its last place"),
+        ("end += stages[now][1]", "[1]", "[-1]", "a stage is a pair, so 1 is its last place"),
+        ("while step >= end and now < len(stages) - 1:", "now <", "now !=",
+         "now grows by 1 from 0, so it meets the end"),
+    ],
+    "m20.product_carries": [
+        ("for place in range(digits):", "digits", "digits + 1",
+         "the digit before the first one of y is 0: a row of zeros"),
+        ("for column in range(digits):", "digits", "digits + 1",
+         "before the first digit of x stands a 0, and what is carried into its column is below 10"),
+        ("carries += carry > 0", ">", "!=", "what is carried is never negative"),
+        ("carries += count_carries(total, row)", "total, row", "row, total", "a sum carries alike in either order"),
+    ],
+    "m20.first_fault": [
+        ("return None", "None", "place", "it stands where place is None"),
+        (_STEPS_TO_FAULT, "[:place", "[1:place", "a line begins with a digit, which no sign is looked for in"),
+        (_STEPS_TO_FAULT, "[2]", "[-1]", "partition gives three parts, so 2 is the last place"),
+    ],
+    "m20.ErrorBook": [
+        (_RESULTS, ", strict=True", "", ONE_RESULT),
+        (_RESULTS, "True", "False", ONE_RESULT),
+        ("count = min(int(share * len(fresh)), len(self.pairs))", "int(share * len(fresh)), len(self.pairs)",
+         "len(self.pairs), int(share * len(fresh))", EITHER_ORDER),
+    ],
+    "m20.rejection_sample": [
+        (_TRIES, "(x, y)", "(y, x)", "a product is the same in either order"),
+        (_TRIES, ", strict=True", "", ONE_LIST),
+        (_TRIES, "True", "False", ONE_LIST),
     ],
 }  # fmt: skip
 

@@ -401,6 +401,22 @@ def _carries(x, y, rows=_row_carries, sums=_sum_carries, begin=True):
     return count
 
 
+def _in_columns(x, y, digits, cut=True, cut_y=True, carried=lambda found: found // 10, counts=lambda carry: carry > 0):
+    """Column by column, as in the lesson, right unless told otherwise."""
+    total = count = 0
+    for place in range(digits):
+        digit, carry = y // 10**place, 0
+        digit = digit % 10 if cut_y else digit
+        for column in range(digits):
+            here = x // 10**column
+            carry = carried((here % 10 if cut else here) * digit + carry)
+            count += counts(carry)
+        row = x * digit * 10**place
+        count += _sum_carries(total, row)
+        total += row
+    return count
+
+
 @exercise(
     points=3, minutes=15, uses=("m18.count_carries",),
     source="the number of carries as a measure of difficulty, as in Dziri et al. 2023, Faith and Fate",
@@ -423,6 +439,9 @@ class product_carries:
         yield case(207, 350, 3, label="207 * 350, with zeros")
         yield case(4, 25, 4, label="0004 * 0025")
         yield case(334, 3, 3, label="334 * 003: a carry that fills a column")
+        yield case(25, 42, 2, label="25 * 42: exactly ten in the first column")
+        yield case(2, 967, 3, label="002 * 967: a number smaller than its digits")
+        yield case(967, 2, 3, label="967 * 002: carries at both ends of a row")
         yield case(9876, 6789, 4, label="9876 * 6789")
         x, y = (int(rng.integers(5678, 9999)) for _ in range(2))
         yield case(x, y, 4, label="two random numbers of four digits")
@@ -543,6 +562,26 @@ class product_carries:
         def one_row_too_few(x, y, digits):
             """A row is missing: y has `digits` digits, and each of them gets one."""
             return _carries(x, y % 10 ** (digits - 1)) if digits > 1 else _carries(x, y)
+
+        def whole_rest_of_x(x, y, digits):
+            """In a column you multiply all that is left of x. Take one digit: `% 10`."""
+            return _in_columns(x, y, digits, cut=False)
+
+        def whole_rest_of_y(x, y, digits):
+            """Your rows are x times all that is left of y. Take one digit of it: `% 10`."""
+            return _in_columns(x, y, digits, cut_y=False)
+
+        def units_carried(x, y, digits):
+            """You carry the units of a column's product. They are written down; the tens are carried."""
+            return _in_columns(x, y, digits, carried=lambda found: found % 10)
+
+        def every_column(x, y, digits):
+            """You count every column of the rows. Only those count that carry something."""
+            return _in_columns(x, y, digits, counts=lambda carry: True)
+
+        def more_than_one(x, y, digits):
+            """You count a carry only if it is 2 or more. A carry of 1 counts as well."""
+            return _in_columns(x, y, digits, counts=lambda carry: carry > 1)
 
         def of_the_product(x, y, digits):
             """You compare the digits of the product with those of x and y. Go through the steps instead."""
@@ -674,32 +713,32 @@ class first_fault:
 
         def place_in_the_steps(line, wanted):
             """You count the place from behind the question. Count from the line's first character."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and (found[0] - wanted.index("=") - 1, found[1])
 
         def counted_from_one(line, wanted):
             """Your place is one too large: it counts from 0."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and (found[0] + 1, found[1])
 
         def part_alone(line, wanted):
             """You give the part alone. Give (place, part)."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and found[1]
 
         def place_alone(line, wanted):
             """You give the place alone. Give (place, part)."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and found[0]
 
         def exchanged(line, wanted):
             """You exchanged the two: the place comes first, then the part."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and found[::-1]
 
         def answer_first(line, wanted):
             """You compare the answers. A wrong answer mostly follows from a fault in the steps: compare from the start."""
-            found = first_fault.reference(line, wanted)
+            found = _found(line, wanted)
             return found and (wanted.rindex(";") + 1, "answer")
 
         def no_answer(line, wanted):
@@ -720,6 +759,12 @@ class first_fault:
             return place, name.replace("sum", "row")
 
 
+def _found(line, wanted):
+    """What is right: the place and the part, or None."""
+    place = _place(line, wanted)
+    return None if place is None else (place, _part(wanted, place))
+
+
 def _renamed(line, wanted, count):
     place = _place(line, wanted)
     return None if place is None else (place, _part(wanted, place, count))
@@ -728,31 +773,36 @@ def _renamed(line, wanted, count):
 # ---- the error book ----------------------------------------------------------------------------------------------
 
 
-class _Book:
-    """An error book, right unless a subclass has it wrong."""
+def _book_class():
+    """A class in a function, so that each wrong book is a text of its own."""
 
-    def __init__(self, capacity):
-        self.capacity, self.pairs = capacity, []
+    class Book:
+        """An error book, right unless a subclass has it wrong."""
 
-    def update(self, pairs, right):
-        for pair, good in zip(pairs, right, strict=True):
-            self._one(pair, good)
-        self.pairs = self.pairs[-self.capacity :]
+        def __init__(self, capacity):
+            self.capacity, self.pairs = capacity, []
 
-    def _one(self, pair, good):
-        if pair in self.pairs:
-            self.pairs.remove(pair)
-        if not good:
-            self.pairs.append(pair)
+        def update(self, pairs, right):
+            for pair, good in zip(pairs, right, strict=True):
+                self._one(pair, good)
+            self.pairs = self.pairs[-self.capacity :]
 
-    def _count(self, fresh, share):
-        return min(int(share * len(fresh)), len(self.pairs))
+        def _one(self, pair, good):
+            if pair in self.pairs:
+                self.pairs.remove(pair)
+            if not good:
+                self.pairs.append(pair)
 
-    def batch(self, fresh, share):
-        count = self._count(fresh, share)
-        chosen = self.pairs[:count]
-        self.pairs = self.pairs[count:] + chosen
-        return chosen + fresh[: len(fresh) - count]
+        def _count(self, fresh, share):
+            return min(int(share * len(fresh)), len(self.pairs))
+
+        def batch(self, fresh, share):
+            count = self._count(fresh, share)
+            chosen = self.pairs[:count]
+            self.pairs = self.pairs[count:] + chosen
+            return chosen + fresh[: len(fresh) - count]
+
+    return Book
 
 
 def _pairs(rng, n):
@@ -825,187 +875,275 @@ class ErrorBook:
             part="batch", label="a batch, an exam, a batch",
         )  # fmt: skip
 
-    reference = _Book
+    reference = _book_class()
 
     class misconceptions:
-        class right_ones_kept(_Book):
+        def right_ones_kept(capacity):
             """You keep what was right. The book is for mistakes."""
 
-            def _one(self, pair, good):
-                _Book._one(self, pair, not good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    super()._one(pair, not good)
 
-        class never_struck_out(_Book):
+            return Book(capacity)
+
+        def never_struck_out(capacity):
             """What is right now stays in your book. Take it out: it is learnt."""
 
-            def _one(self, pair, good):
-                if not good:
-                    _Book._one(self, pair, good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if not good:
+                        super()._one(pair, good)
 
-        class twice_in_the_book(_Book):
+            return Book(capacity)
+
+        def twice_in_the_book(capacity):
             """A mistake made again stands in your book twice. Take the old entry out first."""
 
-            def _one(self, pair, good):
-                if good and pair in self.pairs:
-                    self.pairs.remove(pair)
-                if not good:
-                    self.pairs.append(pair)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if good and pair in self.pairs:
+                        self.pairs.remove(pair)
+                    if not good:
+                        self.pairs.append(pair)
 
-        class keeps_its_place(_Book):
+            return Book(capacity)
+
+        def keeps_its_place(capacity):
             """A mistake made again keeps its old place in your book. It goes to the end."""
 
-            def _one(self, pair, good):
-                if good or pair not in self.pairs:
-                    _Book._one(self, pair, good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if good or pair not in self.pairs:
+                        super()._one(pair, good)
 
-        class last_exam_only(_Book):
+            return Book(capacity)
+
+        def last_exam_only(capacity):
             """Your book forgets: each exam replaces the one before. Add to what is there."""
 
-            def update(self, pairs, right):
-                self.pairs = []
-                _Book.update(self, pairs, right)
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    self.pairs = []
+                    super().update(pairs, right)
 
-        class no_capacity(_Book):
+            return Book(capacity)
+
+        def no_capacity(capacity):
             """Your book grows without end. At most `capacity` pairs: the oldest leave."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
 
-        class newest_leave(_Book):
+            return Book(capacity)
+
+        def newest_leave(capacity):
             """When your book is full, the newest mistakes leave. The oldest leave."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = self.pairs[: self.capacity]
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = self.pairs[: self.capacity]
 
-        class full_is_full(_Book):
+            return Book(capacity)
+
+        def full_is_full(capacity):
             """A full book takes in nothing new. Take it in, and let the oldest leave."""
 
-            def _one(self, pair, good):
-                if good or pair in self.pairs or len(self.pairs) < self.capacity:
-                    _Book._one(self, pair, good)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if good or pair in self.pairs or len(self.pairs) < self.capacity:
+                        super()._one(pair, good)
 
-        class one_too_many(_Book):
+            return Book(capacity)
+
+        def one_too_many(capacity):
             """Your book holds one pair more than `capacity`."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = self.pairs[-self.capacity - 1 :]
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = self.pairs[-self.capacity - 1 :]
 
-        class one_too_few(_Book):
+            return Book(capacity)
+
+        def one_too_few(capacity):
             """Your book holds one pair fewer than `capacity`."""
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = (
-                    self.pairs[len(self.pairs) - self.capacity + 1 :]
-                    if len(self.pairs) >= self.capacity
-                    else self.pairs
-                )
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = (
+                        self.pairs[len(self.pairs) - self.capacity + 1 :]
+                        if len(self.pairs) >= self.capacity
+                        else self.pairs
+                    )
 
-        class newest_first(_Book):
+            return Book(capacity)
+
+        def newest_first(capacity):
             """Your newest mistakes stand at the front. They go to the end: who has waited longest is first."""
 
-            def _one(self, pair, good):
-                if pair in self.pairs:
-                    self.pairs.remove(pair)
-                if not good:
-                    self.pairs.insert(0, pair)
+            class Book(_book_class()):
+                def _one(self, pair, good):
+                    if pair in self.pairs:
+                        self.pairs.remove(pair)
+                    if not good:
+                        self.pairs.insert(0, pair)
 
-            def update(self, pairs, right):
-                for pair, good in zip(pairs, right, strict=True):
-                    self._one(pair, good)
-                self.pairs = self.pairs[: self.capacity]
+                def update(self, pairs, right):
+                    for pair, good in zip(pairs, right, strict=True):
+                        self._one(pair, good)
+                    self.pairs = self.pairs[: self.capacity]
 
-        class sorted_book(_Book):
+            return Book(capacity)
+
+        def sorted_book(capacity):
             """You sort the book, or keep a set. The order is that of waiting: a list."""
 
-            def update(self, pairs, right):
-                _Book.update(self, pairs, right)
-                self.pairs = sorted(self.pairs)
+            class Book(_book_class()):
+                def update(self, pairs, right):
+                    super().update(pairs, right)
+                    self.pairs = sorted(self.pairs)
 
-        class emptied_by_a_batch(_Book):
+            return Book(capacity)
+
+        def emptied_by_a_batch(capacity):
             """A batch takes its pairs out of your book. They go to its end: only a right answer strikes them out."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                chosen, self.pairs = self.pairs[:count], self.pairs[count:]
-                return chosen + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    chosen, self.pairs = self.pairs[:count], self.pairs[count:]
+                    return chosen + fresh[: len(fresh) - count]
 
-        class always_the_same(_Book):
+            return Book(capacity)
+
+        def popped_off(capacity):
+            """You take pairs out of the book and lose them, and take more than it holds. They go to its end; stop when it is empty."""
+
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    chosen = [self.pairs.pop(0) for _ in range(int(share * len(fresh)))]
+                    return chosen + fresh[: len(fresh) - len(chosen)]
+
+            return Book(capacity)
+
+        def book_ignored(capacity):
+            """Your batch holds fresh pairs only. A share of it comes from the front of the book."""
+
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    return list(fresh)
+
+            return Book(capacity)
+
+        def always_the_same(capacity):
             """Each batch gets the same pairs of the book. What was used goes to the book's end, so that all come in turn."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                return self.pairs[:count] + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    return self.pairs[:count] + fresh[: len(fresh) - count]
 
-        class the_newest(_Book):
+            return Book(capacity)
+
+        def the_newest(capacity):
             """You take the newest mistakes. Take those at the front, which have waited longest."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                return self.pairs[len(self.pairs) - count :] + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    return self.pairs[len(self.pairs) - count :] + fresh[: len(fresh) - count]
 
-        class added_on_top(_Book):
+            return Book(capacity)
+
+        def added_on_top(capacity):
             """Your batch is longer than `fresh`. The book's pairs take the place of fresh ones."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                chosen = self.pairs[:count]
-                self.pairs = self.pairs[count:] + chosen
-                return chosen + fresh
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    chosen = self.pairs[:count]
+                    self.pairs = self.pairs[count:] + chosen
+                    return chosen + fresh
 
-        class book_behind(_Book):
+            return Book(capacity)
+
+        def book_behind(capacity):
             """In your batch the fresh pairs come first. The book's come first."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                whole = _Book.batch(self, fresh, share)
-                return whole[count:] + whole[:count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    whole = super().batch(fresh, share)
+                    return whole[count:] + whole[:count]
 
-        class last_ones_of_fresh(_Book):
+            return Book(capacity)
+
+        def last_ones_of_fresh(capacity):
             """You drop the first of the fresh pairs. Keep the first ones, as many as there is room for."""
 
-            def batch(self, fresh, share):
-                count = self._count(fresh, share)
-                return _Book.batch(self, fresh, share)[:count] + fresh[count:]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = self._count(fresh, share)
+                    return super().batch(fresh, share)[:count] + fresh[count:]
 
-        class short_batch(_Book):
+            return Book(capacity)
+
+        def short_batch(capacity):
             """With few pairs in the book your batch gets too short. Fill it up with fresh ones."""
 
-            def batch(self, fresh, share):
-                whole = _Book.batch(self, fresh, share)
-                return whole[: len(fresh) - int(share * len(fresh)) + self._count(fresh, share)]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    whole = super().batch(fresh, share)
+                    return whole[: len(fresh) - int(share * len(fresh)) + self._count(fresh, share)]
 
-        class share_of_the_book(_Book):
+            return Book(capacity)
+
+        def share_of_the_book(capacity):
             """You take a share of the book. It is a share of the batch: int(share * len(fresh))."""
 
-            def batch(self, fresh, share):
-                count = int(share * len(self.pairs))
-                chosen = self.pairs[:count]
-                self.pairs = self.pairs[count:] + chosen
-                return chosen + fresh[: len(fresh) - count]
+            class Book(_book_class()):
+                def batch(self, fresh, share):
+                    count = int(share * len(self.pairs))
+                    chosen = self.pairs[:count]
+                    self.pairs = self.pairs[count:] + chosen
+                    return chosen + fresh[: len(fresh) - count]
 
-        class rounded(_Book):
+            return Book(capacity)
+
+        def rounded(capacity):
             """You round the share of the batch up, or to the nearest. `int(...)` rounds it down."""
 
-            def _count(self, fresh, share):
-                return min(int(-(-share * len(fresh) // 1)), len(self.pairs))
+            class Book(_book_class()):
+                def _count(self, fresh, share):
+                    return min(int(-(-share * len(fresh) // 1)), len(self.pairs))
 
-        class shares_exchanged(_Book):
+            return Book(capacity)
+
+        def shares_exchanged(capacity):
             """You take the share from the fresh pairs. It is the share of the book."""
 
-            def _count(self, fresh, share):
-                return min(len(fresh) - int(share * len(fresh)), len(self.pairs))
+            class Book(_book_class()):
+                def _count(self, fresh, share):
+                    return min(len(fresh) - int(share * len(fresh)), len(self.pairs))
 
-        class the_whole_book(_Book):
+            return Book(capacity)
+
+        def the_whole_book(capacity):
             """You put the whole book into the batch, whatever the share."""
 
-            def _count(self, fresh, share):
-                return min(len(fresh), len(self.pairs))
+            class Book(_book_class()):
+                def _count(self, fresh, share):
+                    return min(len(fresh), len(self.pairs))
+
+            return Book(capacity)
 
 
 # ---- its own right answers ---------------------------------------------------------------------------------------

@@ -238,11 +238,17 @@ def _means(runs: list[dict[str, Any]]) -> str:
     kinds = [kind for kind in runs[0]["shares"] if kind != "fewer digits"]
     width = max(len(name) for name in names)
     heads = "".join(f"{SHORT.get(kind, kind):>9}" for kind in kinds)
-    lines = [f"{'regime':<{width}}  seeds     tokens{heads}  even, each seed"]
+    lines = [f"{'regime':<{width}}     tokens  even 2/3{heads}  even, each seed"]
     for name in names:
         same = [run for run in runs if run["regime"] == name]
         means = [sum(run["shares"][kind] for run in same) / len(same) for kind in kinds]
         cells = "".join(f"{mean:9.1%}" for mean in means)
         each = " ".join(f"{run['shares']['even']:.0%}" for run in same)
-        lines.append(f"{name:<{width}}  {len(same):>5}  {same[0]['tokens']:>9,}{cells}  {each}")
+        early = sum(_at_two_thirds(run) for run in same) / len(same)
+        lines.append(f"{name:<{width}}  {same[0]['tokens']:>9,}  {early:8.1%}{cells}  {each}")
     return "\n".join(lines)
+
+
+def _at_two_thirds(run: dict[str, Any]) -> float:
+    """The share of even pairs when two thirds of the steps are over."""
+    return next(check["even"] for check in run["checks"] if 3 * check["step"] >= 2 * run["checks"][-1]["step"])

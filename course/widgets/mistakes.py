@@ -38,7 +38,7 @@ class ErrorBookCard(Card):
         self.count = Driven(carries and self._carries(carries), self._carries(m20.product_carries), "product_carries")
         self._examine()
         self._make_controls()
-        self.text = Formula(description="What the model wrote, what it should have written, and where it first went wrong")
+        self.text = Formula(description="What the model wrote, what it should be, and where it first went wrong")
         self.bars = Bars(role="plain", description="How many of the mistakes shown begin in each part of the line")
         super().__init__(
             f"The error book: {len(self.mistakes)} mistakes",

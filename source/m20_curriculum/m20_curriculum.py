@@ -10,7 +10,7 @@
 #
 # {{exercises}}
 #
-# **Time** about 110 minutes, of which three are training. **Before this** [m18 Teaching a Transformer to
+# **Time** about 110 minutes, of which two are training. **Before this** [m18 Teaching a Transformer to
 # multiply](../m18_multiply_cot/m18_multiply_cot.ipynb): the text, the loss on the steps, the strict evaluation. **You
 # need** lists, dictionaries and classes in Python.
 #
@@ -186,8 +186,9 @@ def curriculum_batch(draw, step: int, stages: list, size: int, rehearsal: float 
 # - **neither**: they change altogether, and the easy lines are written as they are, `3*4=21;12`. As these are shorter,
 #   this run reads more of them: all three read as many tokens. It is the curriculum that one would write first.
 #
-# All are examined on the same pairs, which are never trained on: 400 of two digits, and 25 of one digit, those in the
-# format in which the run has learnt them. Watch what happens at the dashed line, where the stage changes.
+# All are examined on the same pairs, which are never trained on: 400 of two digits, 50 of each hard kind (section 3
+# names them), and 25 of one digit, those in the format in which the run has learnt them. Watch what happens at the
+# dashed line, where the stage changes.
 
 # %% demonstration=true
 pad, curriculum = working("m20.zero_padded", "m20.curriculum_batch")
@@ -205,26 +206,27 @@ for name, colour in ways:
     run = follow(name, setting, regime, papers, encode, masked_targets, curves).run
     curves.finish()
     for one, paper in zip(axes, ("fewer digits", "even"), strict=True):
-        one.plot([c["tokens"] for c in run.checks], [c[paper] for c in run.checks], color=colour, label=name)
+        points = [(c["tokens"] / 1e3, c[paper]) for c in run.checks]
+        one.plot(*zip(*points, strict=True), color=colour, label=name.removeprefix("curriculum, "))
     after = next((i for i, c in enumerate(run.checks) if c["step"] > setting.steps // 3), 0)
     before, after = (run.checks[i]["fewer digits"] for i in (max(0, after - 1), after))
     print(f"{name}: of one digit {before:.0%} right at the change, {after:.0%} at the next exam")
 for one, title in zip(axes, ("One digit", "Two digits"), strict=True):
-    one.axvline(run.tokens / 3, color=plots.GREY, linestyle="--")
-    one.set(title=title, xlabel="tokens read", ylim=(-0.03, 1.03))
+    one.axvline(run.tokens / 3e3, color=plots.GREY, linestyle="--")
+    one.set(title=title, xlabel="thousand tokens read", ylim=(-0.03, 1.03))
 axes[0].set_ylabel("lines without a fault")
-axes[1].legend()
+axes[0].legend(loc="center right")
 plt.show()
 print(table(books.values()))
 
 # %% [markdown]
 # **What you should see** The padded runs lose nothing at the change: both go on to get better at one digit, and end
-# with about 86 % and 80 % of two digits. So rehearsal is worth little here; that much, seeds differ anyway. Without
+# with about 86 % and 80 % of two digits. So rehearsal is worth little here: seeds differ by as much. Without
 # padding the model falls from about 70 % to nothing on one digit by the next exam, and ends with about half of two
 # digits: what it had learnt stood at other places.
 #
 # **When this holds** For this model, whose positions are learned, with seed 0. The table at the end of section 5
-# has the same runs with RoPE, too.
+# has the same runs with other seeds and with RoPE.
 
 # %% question="m20.why_the_switch_hurts"
 
@@ -297,9 +299,9 @@ axes.legend()
 plt.show()
 
 # %% [markdown]
-# **What you should see** Pairs with digits of 6 to 9 carry in nearly every column, half as often again as pairs drawn
-# evenly. Those hardly ever have so many carries: a model that trains on even pairs meets such lines rarely. Zeros and
-# short numbers have few carries. They are hard for another reason, if at all: they are rare, and look different.
+# **What you should see** Pairs with digits of 6 to 9, and those near the top, carry half as often again as pairs drawn
+# evenly. Few of the even ones reach their average: a model that trains on even pairs meets such lines rarely. Zeros
+# and short numbers have few carries. They are hard for another reason, if at all: they are rare, and look different.
 #
 # ## 4. The error book
 #
@@ -464,8 +466,8 @@ class ErrorBook:
 # - **half with many carries**: half of each batch are those 64 of 256 drawn pairs that carry most, by your
 #   `product_carries`.
 # - **a quarter from the error book**: every 10 steps the model is asked 256 fresh pairs and 64 of the book; 32 of the
-#   128 pairs of a batch come from your book. Note that the asking itself is work, about a fifth of the reading, which
-#   the tokens do not count.
+#   128 pairs of a batch come from your book. Note that the asking is work, too, which the tokens do not count: up to
+#   320 lines for the 1,280 that are read in ten steps.
 # - the two curricula of section 2, if you have run them.
 #
 # Before you run it: which will be best on pairs drawn evenly? And on those with many carries?
@@ -485,9 +487,9 @@ for name, colour in zip((given.SCRATCH, given.HEAVY, given.BOOK), (plots.QUERY, 
     run = follow(name, setting, regime, papers, encode, masked_targets, curves).run
     curves.finish()
     for one, paper in zip(axes, ("even", "many carries"), strict=True):
-        one.plot([c["tokens"] for c in run.checks], [c[paper] for c in run.checks], color=colour, label=name)
+        one.plot([c["tokens"] / 1e3 for c in run.checks], [c[paper] for c in run.checks], color=colour, label=name)
 for one, title in zip(axes, ("Drawn evenly", "Many carries"), strict=True):
-    one.set(title=title, xlabel="tokens read", ylim=(-0.03, 1.03))
+    one.set(title=title, xlabel="thousand tokens read", ylim=(-0.03, 1.03))
 axes[0].set_ylabel("lines without a fault")
 axes[1].legend()
 plt.show()
@@ -500,34 +502,40 @@ print(table(books.values()))
 # more than 99 % and 96 %: it does not decide beforehand what is hard, but puts in what the model gets wrong at that
 # moment, and stops when it is learnt.
 #
-# And the curricula? Both end **below** plain training on even pairs. A third of their tokens went into a hundred easy
-# products, which cost as much to read as hard ones and teach less. For this task, at this size, there was nothing to be
+# And the curricula of section 2? All end **below** plain training on even pairs. A third of their tokens went into a
+# hundred easy products, which teach less than ten thousand. For this task, at this size, there was nothing to be
 # gained by an order from easy to hard: lines of two digits are not too hard to begin with.
 #
 # One run of each, examined on 400 and 50 pairs, is a thin basis: a percent more or less of even pairs means nothing
-# here. The course keeps a record of such runs, made by `tools/measure_m20.py`; it says how many seeds there are of
-# each. Below are the means of the shares at the end, and in the last column each seed's share of even pairs. Three runs
-# have RoPE instead of learned positions. More seeds, or three digits, are `python tools/measure_m20.py --seeds 3` or
-# `--digits 3`.
+# here. The course keeps a record of such runs, made by `tools/measure_m20.py`. Below are the means over the seeds: the
+# share of even pairs when two thirds of the steps were over ("even 2/3"), then all shares at the end; in the last
+# column each seed's share of even pairs. Three runs have RoPE instead of learned positions. The second table goes
+# from two digits to three, with a larger model; `python tools/measure_m20.py --digits 3 --seeds 3` would give it more
+# seeds.
 
 # %% demonstration=true
 print(given.summary(models.record("m20_runs")))
 
 # %% [markdown]
-# **What you should see** Over three seeds the order is the same. The curricula end with about 80 % of even pairs, and
-# 54 % without padding, where plain training has 98 %; rehearsal changes nothing. The error book has most of even pairs,
-# and of those with many carries about 95 % to plain training's 80 %. Half with many carries has 89 % of those, and
-# about as many even ones as plain training, as far as seeds can tell; what it pays with is near the top, where it falls
-# behind.
+# **What you should see** For two digits, over three seeds, the order is the same. The padded curricula end with about
+# 80 % of even pairs, the one without padding with 54 %, plain training with 98 %; rehearsal changes nothing. The error
+# book has most of even pairs, and of those with many carries about 95 % to plain training's 80 %. Half with many
+# carries has 89 % of those, and about as many even ones as plain training, as far as seeds can tell; what it pays with
+# is near the top, where it falls behind.
 #
-# With RoPE, everything is far slower in this text of fixed width: plain training ends with
-# about 12 % of even pairs where learned positions reach 99 %. The order is the same: even pairs from the start, then
-# the padded curriculum, then the one without padding, and of the latter nothing of one digit survives the change. So
-# RoPE, which knows distances only, does not spare a curriculum the padding: the distances change as well.
+# With RoPE, everything is far slower in this text of fixed width: plain training ends with about 12 % of even pairs
+# where learned positions reach 99 %. The curricula have 7 % with padding and 5 % without, which is hardly a difference;
+# but at the change the latter forgets one digit altogether, as before (the record has the curve). So RoPE, which knows
+# distances only, does not spare a curriculum the padding: the distances change as well.
 #
-# **When this holds** For two digits, this size, these 737,000 tokens. A task that is too hard to begin with may well
-# need a curriculum. And where the seeds of a regime lie further apart than two regimes do, the table does not tell them
-# apart.
+# With three digits, all but the curriculum without padding end with 99 % or more of even pairs: the end hardly tells
+# them apart. The way there does. When two thirds of the steps are over, plain training, many carries and the error book
+# have between 90 % and 93 %, the padded curricula 41 % and 50 %; they catch up later. Here the book has no lead among
+# the hard kinds either: once plain training gets nearly everything right, there is little left to note down.
+#
+# **When this holds** For these sizes and these numbers of tokens; for three digits, for one seed. A task that is too
+# hard to begin with may well need a curriculum. And where the seeds of a regime lie further apart than two regimes do,
+# the table does not tell them apart.
 
 # %% question="m20.a_fair_comparison"
 
@@ -619,8 +627,8 @@ plt.show()
 # **What you should see** Sifted, the model about keeps its level, with a few more of the pairs with many carries.
 # Unsifted, it gets worse from round to round: it learns its own mistakes. That is what the judge is worth. But it does
 # not come near the model that is shown true lines. What it gets right it knew already; what it gets wrong is never
-# among its lines. About one in a hundred of the lines that are kept has a wrong step: the answer was right by luck, or
-# by copying.
+# among its lines. Of the lines that are kept, fewer than one in a hundred has a wrong step: the answer was right by
+# luck, or by copying.
 #
 # **When this holds** For three short rounds, one seed, two attempts. Published gains from such rounds come from models
 # whose *sampled* answers are far worse than what they could find in many attempts; here nearly all that is found is

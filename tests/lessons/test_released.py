@@ -24,6 +24,7 @@ from tests.lessons.tools import (
 
 TRAINING = (  # lessons whose experiments do
     "ch07_training", "ch09_moe_scaling", "ch10_composition", "m18_multiply_cot", "m19_rope",
+    "m20_curriculum",
 )  # fmt: skip
 OURS = ("/course/", "/autograder/", "/nbgrader/")
 

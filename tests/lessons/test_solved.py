@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 SECONDS = 60  # a beginner's lesson: 30 s where nothing else runs, see the lesson standard; other tests run beside it
 SECONDS_OF = {  # lessons that train or measure
     "ch07_training": 240, "ch10_composition": 240, "m18_multiply_cot": 240, "m19_rope": 240,
+    "m20_curriculum": 240,
     "m21_kv_cache": 120, "m22_flash_attention": 180,
 }  # fmt: skip
 
