@@ -12,6 +12,7 @@ import builtins
 import functools
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -209,6 +210,11 @@ def _endings(name: str) -> Iterator[str]:
     yield from (".".join(parts[i:]) for i in range(len(parts)))
 
 
+# Before 3.11.8 Python counts how deep a syntax tree is for all threads together, and two that parse at the same time
+# end in a SystemError; which warnings are ignored is of the whole process in any version.
+PARSING = threading.Lock()
+
+
 def read(cells: list[str]) -> Code:
     return _read_once(tuple(cells))
 
@@ -229,7 +235,7 @@ def _parsed(cell: str) -> ast.Module | None:
 
 def _syntax_tree(text: str) -> ast.Module | None:
     try:
-        with warnings.catch_warnings():
+        with PARSING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return compile(text, "cell", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
