@@ -8,14 +8,17 @@ first weights, by a plain loop: AdamW at one rate, a loss on all tokens, learned
 the ratios compare like with like.
 
     make bench-train            or            python tools/bench_train.py --threads 2 --seed 0
+
+With --record the figures are kept for docs/results.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from course.lab import models
 from course.lab.decoder import Config, Decoder
 from course.lab.multiplication import VOCABULARY, all_pairs, evaluate, lines, misread, split, targets
 from course.lab.training import Recipe, Run, drawn, train
@@ -35,6 +39,7 @@ SMALL = Config(len(VOCABULARY), d_model=64, layers=2, heads=4, d_ff=256, length=
 LARGE = Config(len(VOCABULARY), d_model=256, layers=6, heads=8, d_ff=1024, length=25)
 LAB = Recipe(steps=600, extra=400)
 PLAIN = Recipe(steps=2000, optimiser="adamw", rate=1e-3, warmup=0, decay=0.0, beta2=0.999)
+RECORD = models.FOLDER / "lab_bench.json"
 SIDE = 1024  # of the matrices whose product is the peak
 
 
@@ -98,33 +103,44 @@ def to_no_error(recipe: Recipe, masked: bool, seed: int) -> tuple[Run, int]:
     return run, evaluate(model, all_pairs(DIGITS), DIGITS).errors
 
 
+def report(threads: int, seed: int, steps: int, most: int | None) -> Iterator[str]:
+    """What is measured, line by line as it is known."""
+    peak = peak_flops()
+    yield f"{threads} thread(s); a float32 product of {SIDE} x {SIDE}: {peak / 1e9:.1f} GFLOP/s (the peak)\n"
+    yield "| step | tokens/s | tokens/CPU-s | GFLOP/s | of the peak |\n|:---|---:|---:|---:|---:|"
+    for name, config in (("small", SMALL), ("large", LARGE)):
+        size = f"{name}, {Decoder(config).size / 1e6:.1f} M parameters"
+        yield speed(config, LAB, steps).row(f"{size}, Muon and AdamW", peak)
+        yield speed(config, Recipe(steps=1, optimiser="adamw"), steps).row(f"{size}, AdamW", peak)
+    yield "\n| training, small model | steps | tokens | CPU-seconds | wrong of 10,000 |\n|:---|---:|---:|---:|---:|"
+    spent = []
+    for name, recipe, masked in (("the laboratory's", LAB, True), ("plain AdamW", PLAIN, False)):
+        fewer = replace(recipe, steps=min(recipe.steps, most), extra=0) if most else recipe
+        run, wrong = to_no_error(fewer, masked, seed)
+        spent.append(run)
+        yield f"| {name} | {run.step:,} | {run.tokens:,} | {run.seconds:.0f} | {wrong:,} |"
+    tokens, seconds = (getattr(spent[1], key) / getattr(spent[0], key) for key in ("tokens", "seconds"))
+    yield f"\nratio plain/laboratory tokens={tokens:.2f} cpu={seconds:.2f}"
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure and print, and write the record if that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=20, help="steps over which the speed is measured")
     parser.add_argument("--most", type=int, help="end trainings after so many steps, whatever is wrong then")
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.name} too, for docs/results.md")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    peak = peak_flops()
-    print(f"{options.threads} thread(s); a float32 product of {SIDE} x {SIDE}: {peak / 1e9:.1f} GFLOP/s (the peak)\n")
-    print("| step | tokens/s | tokens/CPU-s | GFLOP/s | of the peak |\n|:---|---:|---:|---:|---:|")
-    adamw = Recipe(steps=1, optimiser="adamw")
-    for name, config in (("small", SMALL), ("large", LARGE)):
-        size = f"{name}, {Decoder(config).size / 1e6:.1f} M parameters"
-        print(speed(config, LAB, options.steps).row(f"{size}, Muon and AdamW", peak))
-        print(speed(config, adamw, options.steps).row(f"{size}, AdamW", peak))
-    print("\n| training, small model | steps | tokens | CPU-seconds | wrong of 10,000 |\n|:---|---:|---:|---:|---:|")
-    spent = []
-    for name, recipe, masked in (("the laboratory's", LAB, True), ("plain AdamW", PLAIN, False)):
-        recipe = replace(recipe, steps=min(recipe.steps, options.most or recipe.steps), extra=0 if options.most else
-                         recipe.extra)  # fmt: skip
-        run, wrong = to_no_error(recipe, masked, options.seed)
-        spent.append(run)
-        print(f"| {name} | {run.step:,} | {run.tokens:,} | {run.seconds:.0f} | {wrong:,} |")
-    tokens, seconds = (getattr(spent[1], key) / getattr(spent[0], key) for key in ("tokens", "seconds"))
-    print(f"\nratio plain/laboratory tokens={tokens:.2f} cpu={seconds:.2f}")
+    said = []
+    for line in report(options.threads, options.seed, options.steps, options.most):
+        print(line, flush=True)
+        said.append(line)
+    if options.record:
+        command = f"python tools/bench_train.py --threads {options.threads} --seed {options.seed}"
+        about = {"command": command, "processor": "CPU, float32", "torch": torch.__version__, "printed": said}
+        RECORD.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ def page() -> str:
         HEAD, *(_model(name, record) for name, record in records.items()),
         TESTED, *(row for name, record in records.items() for row in _tested(name, record)),
         "", *_seeds(models.record("lab_two_digits_seeds")),
+        "", *_speed(models.record("lab_bench")),
         "", *_positions(models.record("m19_runs")),
         "", *_reading(models.record("m20_runs")),
     ]) + "\n"  # fmt: skip
@@ -73,6 +74,11 @@ def _share(right: int, total: int) -> str:
 def _seeds(record: dict[str, Any]) -> list[str]:
     title = "## The small model, seed by seed\n"
     return [title, _made_by(record, record["command"]) + "\n", train_lab.summary(record)]
+
+
+def _speed(record: dict[str, Any]) -> list[str]:
+    title = "## Speed, and the work to no error, beside a plain loop\n"
+    return [title, _made_by(record, record["command"]), "", *record["printed"]]
 
 
 def _positions(record: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """The training's benchmark: what it prints is what was measured in this run."""
 
+import json
 import re
 
 import pytest
@@ -24,10 +25,13 @@ def numbers(row: str) -> list[float]:
 
 
 @pytest.mark.slow
-def test_it_prints_speeds_and_what_both_trainings_took(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["bench_train.py", "--threads", "1", "--steps", "1", "--most", "3"])
+def test_it_prints_speeds_and_what_both_trainings_took(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.argv", ["bench_train.py", "--threads", "1", "--steps", "1", "--most", "3", "--record"])
+    monkeypatch.setattr(bench_train, "RECORD", tmp_path / "record.json")
     bench_train.main()
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out
+    assert "\n".join([*json.loads(bench_train.RECORD.read_text())["printed"], ""]) == printed
+    lines = printed.splitlines()
     speeds = [numbers(line) for line in lines if line.startswith(("| small,", "| large,"))]
     assert len(speeds) == 4
     assert all(tokens > 0 and tokens_cpu > 0 and 0 < share < 150 for tokens, tokens_cpu, _, share in speeds)
