@@ -16,7 +16,7 @@ from jaxtyping import Int
 from torch import Generator, Tensor
 
 from course.lab.decoder import Config, Decoder, Heads, Positions
-from course.lab.multiplication import IGNORED
+from course.lab.multiplication import IGNORED, faultless
 from course.lab.training import Recipe, Run, one_thread, train
 
 __all__ = ["VOCABULARY", "Addition", "Outcome", "additions", "run_addition", "text"]
@@ -153,12 +153,6 @@ def starts(room: int, width: int, count: int, packed: int, generator: Generator)
     return (drawn + (width + GAP) * torch.arange(packed)).gather(1, order)
 
 
-@torch.no_grad()
 def right(model: Decoder, a: Addition, digits: int, count: int = 200) -> float:
-    """The share of texts of one addition in which each digit of the sum is the most probable token.
-
-    Read with the right text before it; where nothing is wrong so, nothing is when the model writes by itself.
-    """
-    inputs, targets, places = asked(a, digits, count, 1, Generator().manual_seed(10_007 + digits))
-    said = model(inputs, places=places).argmax(-1)
-    return ((said == targets) | (targets == IGNORED)).all(1).float().mean().item()
+    """The share of texts of one addition in which each digit of the sum is the most probable token."""
+    return faultless(model, *asked(a, digits, count, 1, Generator().manual_seed(10_007 + digits))).float().mean().item()

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from course.lab.decoder import Decoder
@@ -194,12 +194,18 @@ def worked_out(model: Decoder, pairs: Pairs, digits: int, thought: bool = True) 
     return [re.sub(r"\n+", "\n", decode(row)) for row in said]
 
 
-@torch.no_grad()
 def misread(model: Decoder, rows: Lines, digits: int) -> int:
-    """In how many lines the model, reading the right text, would say some wrong token after the prompt.
+    """In how many lines the model, reading the right text, would say some wrong token after the prompt."""
+    return int((~faultless(model, *targets(rows.to(model.head.weight.device), digits))).sum())
 
-    Where this is 0, greedy generation is right too: each token that it reads is its own. It takes one pass.
+
+@torch.no_grad()
+def faultless(
+    model: Decoder, inputs: Lines, following: Lines, places: Lines | None = None
+) -> Bool[Tensor, " N"]:  # fmt: skip
+    """In which rows the model, reading the right text, would say the right token at every target but the IGNORED ones.
+
+    There greedy generation is right too: each token that it reads is its own. It takes one pass.
     """
-    inputs, following = targets(rows.to(model.head.weight.device), digits)
-    said = model(inputs).argmax(-1)
-    return int(((said != following) & (following != IGNORED)).any(1).sum())
+    said = model(inputs, places=places).argmax(-1)
+    return ((said == following) | (following == IGNORED)).all(1)

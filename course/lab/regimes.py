@@ -21,10 +21,10 @@ from torch import Tensor
 
 from course.lab.decoder import Cache, Config, Decoder, Positions
 from course.lab.hard import KINDS, even
-from course.lab.multiplication import VOCABULARY
-from course.lab.training import Recipe, Run, train
+from course.lab.multiplication import VOCABULARY, faultless
+from course.lab.training import Recipe, Run, one_thread, train
 
-__all__ = ["Drawer", "Followed", "Setting", "books", "examined", "exams", "follow", "sampler", "table"]
+__all__ = ["Drawer", "Followed", "Setting", "examined", "exams", "follow", "ledger", "sampler", "table"]
 
 Pair = tuple[int, int]
 Line = Callable[[int, int, int], str]
@@ -38,7 +38,7 @@ SHORT = {
     "short times long": "short",
     "fewer digits": "fewer",
 }  # exams
-books: dict[str, dict[str, Any]] = {}  # name -> row of the table, of every regime followed since this module was loaded
+ledger: dict[str, dict[str, Any]] = {}  # name -> row of the table, of every regime followed so far
 
 
 @dataclass(frozen=True)
@@ -113,41 +113,31 @@ def follow(
     watch: Callable[[Run], None] = lambda run: None, model: Decoder | None = None, recipe: Recipe | None = None,
 ) -> Followed:  # fmt: skip
     """Train a new model, or go on with `model`, on what the regime gives; examine it on the way. In one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        model = model or setting.model(max(len(lines[0]) for lines in exams.values()))
-        recipe = recipe or Recipe(steps=setting.steps, check_every=setting.check_every)
-        papers = {paper: mask(encode(lines), lines[0].index("=") + 1) for paper, lines in exams.items()}
+    model = model or setting.model(max(len(lines[0]) for lines in exams.values()))
+    recipe = recipe or Recipe(steps=setting.steps, check_every=setting.check_every)
+    papers = {paper: _read(lines, encode, mask) for paper, lines in exams.items()}
 
-        def batch(step: int) -> tuple[Tensor, Tensor]:
-            lines = regime(step, model)
-            return mask(encode(lines), lines[0].index("=") + 1)
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        return _read(regime(step, model), encode, mask)
 
-        def errors(model: Decoder) -> dict[str, float]:
-            return {"errors": 1} | {paper: _faultless(model, *p).float().mean().item() for paper, p in papers.items()}
+    def errors(model: Decoder) -> dict[str, float]:
+        return {"errors": 1} | {paper: faultless(model, *p).float().mean().item() for paper, p in papers.items()}
 
+    with one_thread():
         run = train(model, recipe, batch, errors, watch=watch, bar=False)
-    finally:
-        torch.set_num_threads(threads)
     result = Followed(name, model, run)
-    books[name] = result.row
+    ledger[name] = result.row
     return result
 
 
 def examined(model: Decoder, lines: list[str], encode: Encode, mask: Mask) -> list[bool]:
     """Whether the model would write each of these lines, all of one length, without a fault. It takes one pass."""
-    return _faultless(model, *mask(encode(lines), lines[0].index("=") + 1)).tolist()
+    return faultless(model, *_read(lines, encode, mask)).tolist()
 
 
-@torch.no_grad()
-def _faultless(model: Decoder, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Where the most probable token is the right one at every target: then each token that it reads is its own."""
-    right = [
-        ((model(part).argmax(-1) == wanted) | (wanted < 0)).all(1)
-        for part, wanted in zip(inputs.split(250), targets.split(250), strict=True)
-    ]
-    return torch.cat(right)
+def _read(lines: list[str], encode: Encode, mask: Mask) -> tuple[Tensor, Tensor]:
+    """What the model reads of lines of one length, and what it should say next."""
+    return mask(encode(lines), lines[0].index("=") + 1)
 
 
 def sampler(

@@ -173,10 +173,8 @@ def plan(setting: Setting, draw: Draw, tools: Tools) -> dict[str, Regime]:
 
 def papers(setting: Setting, pairs: dict[str, list[Pair]], tools: Tools, padded: bool = True) -> dict[str, list[str]]:
     """Exams as lines: `pairs` of each kind, and those with a digit fewer, written with as many digits or not."""
-    short = setting.digits - 1
-    few = [pair for pair in pairs["fewer digits"]]
-    lines = {kind: [tools.line(x, y, setting.digits) for x, y in some] for kind, some in pairs.items()}
-    return lines | {"fewer digits": [tools.line(x, y, setting.digits if padded else short) for x, y in few]}
+    digits = dict.fromkeys(pairs, setting.digits) | ({} if padded else {"fewer digits": setting.digits - 1})
+    return {kind: [tools.line(x, y, digits[kind]) for x, y in some] for kind, some in pairs.items()}
 
 
 def exam_pairs(setting: Setting, count: int, hard: int, fewer: int) -> dict[str, list[Pair]]:

@@ -30,7 +30,7 @@ from course.carry import working
 from course.lab import models
 from course.lab.addition import run_addition
 from course.lab.echo import GOALS, LENGTHS, RACE, TRAINED, reached, recalled, train_echo
-from course.supplied.m19 import TESTED, Suspect, plan, row, table, turning
+from course.supplied.m19 import TESTED, Suspect, plan, row, scalings, table, turning
 from course.widgets import far_dial, rotation_dial, training_curves
 
 begin("m19_rope")
@@ -466,7 +466,8 @@ far_dial(ntk_speeds, yarn_speeds)
 # Once more a model with your rotation trains on texts of 32 tokens that repeat themselves, for 500 steps. Then it reads
 # longer ones, without any further training: their blocks are longer, so it must look further back than ever before.
 #
-# For each length, the speeds are scaled by your functions, with the factor that the length asks for.
+# For each length, the speeds are scaled by your functions, with the factor that the length asks for; for YaRN with the
+# bounds 1 and 4 turns, because the texts are short. NTK is tried with twice the factor, too.
 
 # %% demonstration=true
 rotate, speeds_of, ntk, yarn = working("m19.rotate_complex", "m19.rope_speeds", "m19.ntk_speeds", "m19.yarn_speeds")
@@ -476,13 +477,7 @@ curves = training_curves(f"Texts of {TRAINED} tokens that repeat themselves", 50
 reader, run = train_echo(turning(rotate, plain), watch=curves)
 curves.finish()
 
-ways = {
-    "no scaling": lambda factor: (plain, 1.0),
-    "linear": lambda factor: (plain / factor, 1.0),
-    "NTK": lambda factor: (ntk(d, factor), 1.0),
-    "NTK, twice the factor": lambda factor: (ntk(d, 2 * factor if factor > 1 else 1.0), 1.0),
-    "YaRN": lambda factor: yarn(plain, factor, TRAINED, slow=1.0, fast=4.0),
-}
+ways = scalings(d, TRAINED, plain, ntk, yarn)
 shares = {way: [] for way in ways}
 for way, scaled in ways.items():
     for length in LENGTHS:

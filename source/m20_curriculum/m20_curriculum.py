@@ -38,7 +38,7 @@ from course.carry import (
     working,
 )
 from course.lab import models
-from course.lab.regimes import Drawer, Setting, books, exams, follow, sampler, table
+from course.lab.regimes import Drawer, Setting, exams, follow, ledger, sampler, table
 from course.lab.training import Recipe
 from course.lab.trial import writer
 from course.supplied import m20 as given
@@ -217,7 +217,7 @@ for one, title in zip(axes, ("One digit", "Two digits"), strict=True):
 axes[0].set_ylabel("lines without a fault")
 axes[0].legend(loc="center right")
 plt.show()
-print(table(books.values()))
+print(table(ledger.values()))
 
 # %% [markdown]
 # **What you should see** The padded runs lose nothing at the change: both go on to get better at one digit, and end
@@ -493,7 +493,7 @@ for one, title in zip(axes, ("Drawn evenly", "Many carries"), strict=True):
 axes[0].set_ylabel("lines without a fault")
 axes[1].legend()
 plt.show()
-print(table(books.values()))
+print(table(ledger.values()))
 
 # %% [markdown]
 # **What you should see** Trained on even pairs alone, the model ends with about 99 % of even pairs and 82 % of those

@@ -185,7 +185,7 @@ def test_m20_following_a_regime_trains_and_goes_on():
     regime = m20.plan(setting, Drawer(0), TOOLS)[m20.BOOK]
     done = follow("a trial", setting, regime, m20.papers(setting, asked, TOOLS), TOOLS.encode, TOOLS.mask)
     assert done.run.losses[-1] < done.run.losses[0]
-    assert regimes.books["a trial"] == done.row
+    assert regimes.ledger["a trial"] == done.row
     assert "a trial" in regimes.table([done.row, {"regime": "less", "tokens": 5, "seconds": 1.0, "even": 0.5}])
     lines = [m18.product_line(x, y, 2) for x, y in asked["even"]]
     again = follow("more", replace(setting, steps=2), partial(m20.at_random, lines=lines, count=8),
